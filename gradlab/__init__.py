@@ -1,0 +1,21 @@
+"""gradlab: see what gradient clipping and pruning do to real models.
+
+A gradient is measured once; every question is answered from the measurement; a picture shows the
+answer; a widget moves the question.
+
+Rooms, in the order in which they may import each other (``from gradlab import clip, panels``):
+
+- ``device``: where to run, how much to run, and how to make a run repeatable
+- ``data``: real images without a download, and the usual data sets with one
+- ``models``: every network of the course
+- ``histogram``: ``LogHistogram``, a gradient counted by magnitude, and the questions it answers
+- ``clip``: the rules that limit a gradient, each saying what it did
+- ``draw``: pictures from plain data
+- ``live``: a picture that repaints only what moved
+- ``panels``: sliders over pictures
+
+Importing ``gradlab`` loads none of them, so it costs nothing beside ``import torch``; a room is
+loaded when it is first asked for.
+"""
+
+__version__ = "0.1.0"
