@@ -1,0 +1,52 @@
+# gradlab's commands. Each sets up what it needs in .venv; a second call is instant.
+#   make lab ARGS=--no-browser     make PYTHON=python3.12 test
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+RUN := $(VENV)/bin/
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab test check bench notebooks clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+lab: $(VENV)/.course ## Open the course in JupyterLab, on this machine only
+	@$(RUN)gradlab lab $(ARGS)
+
+test: check ## Run everything: checks, laws, doctests, notebooks, a real browser
+	$(RUN)python -m pytest $(ARGS)
+
+check: $(VENV)/.test ## Lint, formatting, types, and the law of imports
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+bench: $(VENV)/.bench ## Measure, and print the tables
+	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; $(RUN)python "$$file" $(ARGS); done
+
+notebooks: $(VENV)/.test ## Run every notebook again and store its outputs
+	$(RUN)python tests/refresh_notebooks.py $(ARGS)
+
+clean: ## Remove .venv and everything that was built or cached
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find gradlab notebooks tests \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# One stamp per extra: .venv/.course, .venv/.test, .venv/.bench.
+$(VENV)/.%: pyproject.toml $(VENV)/pyvenv.cfg
+	$(RUN)python -m pip install --editable '.[$*]'
+	@touch $@
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "gradlab needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"; \
+	  exit 1; } >&2
+	$(PYTHON) -m venv $(VENV)

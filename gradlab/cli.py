@@ -1,0 +1,144 @@
+"""The ``gradlab`` command: ``lab`` opens the course, ``doctor`` looks at the machine."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradlab import __version__
+
+if TYPE_CHECKING:
+    from gradlab.course import Copied
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return the exit status of the command line ``argv`` (the process's own if ``None``)."""
+    words, jupyter = _split(list(sys.argv[1:] if argv is None else argv))
+    arguments = _parser().parse_args(words)
+    if arguments.command == "doctor":
+        return _doctor()
+    try:
+        return _lab(arguments.folder, arguments.port, arguments.browser, jupyter)
+    except OSError as error:
+        return _fail(str(error))
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What stands after ``--`` is for JupyterLab."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradlab", description="See what gradient clipping and pruning do to real models."
+    )
+    parser.add_argument("--version", action="version", version=f"gradlab {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    lab = commands.add_parser(
+        "lab",
+        help="open the course in JupyterLab",
+        usage="gradlab lab [FOLDER] [--no-browser] [--port N] [-- JUPYTERLAB OPTIONS]",
+        description="Open the course in JupyterLab, on this machine only and with a token. From a "
+        "checkout the notebooks open in place; otherwise they are copied into FOLDER, and files "
+        "that you changed there are left as they are.",
+    )
+    lab.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="where the notebooks go (default: gradlab-notebooks; in a checkout: no copy)",
+    )
+    lab.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="print the address instead of opening a browser",
+    )
+    lab.add_argument(
+        "--port", type=_port, metavar="N", help="port to ask for (default: 8888 or the next free)"
+    )
+    commands.add_parser(
+        "doctor",
+        help="say what this machine has, what is missing, and what to do about it",
+        description="Look at the machine and say what the course finds there. Installs nothing. "
+        "The exit status is 0 if the course can run and 1 if it cannot.",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _lab(folder: Path | None, port: int | None, browser: bool, extra: list[str]) -> int:
+    from gradlab import course, doctor
+
+    try:
+        from jupyterlab.labapp import LabApp
+    except ModuleNotFoundError as error:
+        return _fail(f"JupyterLab cannot be loaded ({error}). Install it: {doctor.INSTALL}")
+
+    if folder is None and course.checkout():
+        folder = course.notebooks()
+    else:
+        folder = folder or Path("gradlab-notebooks")
+        _tell(folder, course.copy_into(folder))
+    LabApp.launch_instance(_jupyter_arguments(folder.resolve(), port, browser, extra))
+    return 0
+
+
+def _jupyter_arguments(
+    folder: Path, port: int | None, browser: bool, extra: list[str]
+) -> list[str]:
+    """Only this machine is listened to: JupyterLab refuses to start on a second ``--ip``."""
+    from gradlab.course import FIRST
+
+    arguments = [
+        *extra,
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",
+    ]
+    if port is not None:
+        arguments.append(f"--ServerApp.port={port}")
+    if not browser:
+        arguments.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--allow-root")
+    return [*arguments, "--ServerApp.ip=127.0.0.1"]
+
+
+def _tell(folder: Path, copied: "Copied") -> None:
+    for names, what in (
+        (copied.written, "new"),
+        (copied.updated, "updated"),
+        (copied.kept, "kept as you changed it"),
+    ):
+        for name in names:
+            print(f"{folder / name}: {what}")
+    for name, newer in copied.beside:
+        print(f"{folder / name}: kept as you changed it; the new version is {newer}")
+
+
+def _doctor() -> int:
+    from gradlab import doctor
+
+    findings = doctor.examine()
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        print(f"{finding.subject:{width}}  {finding.found}")
+        if finding.remedy:
+            print(f"{'':{width}}  -> {finding.remedy}")
+    able = not any(finding.fatal for finding in findings)
+    print("\nThe course can run here." if able else "\nThe course cannot run here yet.")
+    return 0 if able else 1
+
+
+def _fail(message: str) -> int:
+    print(f"gradlab: {message}", file=sys.stderr)
+    return 1

@@ -1,0 +1,86 @@
+"""Binder: the folder renders, its layers are the right ones, and its packages cover the course."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAME = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+
+def pins() -> dict[str, list[str]]:
+    """Package → version and, where it is pinned, build."""
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    split = [line.split("=") for line in environment["dependencies"]]
+    return {name: rest for name, *rest in split}
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    """What mybinder.org would build; repo2docker asks no Docker for it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(ROOT)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DOCKER_HOST": "tcp://127.0.0.1:9"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_binder_builds_the_environment_of_its_folder(dockerfile):
+    assert 'env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"' in dockerfile
+    assert f"environment-2epy-2d{pins()['python'][0].replace('.', '-2e')}" in dockerfile
+
+
+def test_binder_installs_the_course_after_the_packages(dockerfile):
+    """So a commit to the course rebuilds one small layer."""
+    packages = dockerfile.index("env update")
+    sources = dockerfile.index("COPY --chown=0:0 src/ ")
+    course = dockerfile.index("RUN ./binder/postBuild")
+    assert packages < sources < course
+
+
+def test_post_build_stops_at_the_first_failing_line(tmp_path):
+    post_build = ROOT / "binder" / "postBuild"
+    assert os.access(post_build, os.X_OK)
+    (tmp_path / "pip").write_text("#!/bin/sh\nexit 7\n")
+    (tmp_path / "pip").chmod(0o755)
+    done = subprocess.run([post_build], env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert done.returncode == 7
+
+
+def test_post_build_installs_gradlab_and_nothing_else():
+    commands = re.findall(r"^pip .*", (ROOT / "binder" / "postBuild").read_text(), re.MULTILINE)
+    assert commands == ["pip install --no-deps --editable ."]
+
+
+@pytest.mark.parametrize(
+    "requirement", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["course"]]
+)
+def test_binder_has_what_the_course_requires(requirement):
+    wanted = Requirement(requirement)
+    version, *_ = pins()[CONDA_NAME.get(wanted.name, wanted.name)]
+    assert wanted.specifier.contains(version.replace(".*", ".0"))
+
+
+def test_binder_has_the_python_that_the_project_requires():
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(
+        pins()["python"][0]
+    )
+
+
+def test_binder_takes_the_cpu_build_of_torch():
+    assert pins()["pytorch"][1] == "cpu*"
+
+
+def test_every_package_of_binder_is_pinned_to_a_minor_version():
+    assert [name for name, pin in pins().items() if name != "pip" and not pin] == []

@@ -1,0 +1,151 @@
+"""The commands: what they start, what they say, and how they fail."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import gradlab
+from gradlab import cli, course
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The argument lists with which JupyterLab was started; it is not."""
+    calls = []
+    app = types.SimpleNamespace(launch_instance=calls.append)
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", types.SimpleNamespace(LabApp=app))
+    return calls
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout to run from, with one notebook."""
+    root = tmp_path / "checkout"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[project]\nname = "gradlab-course"\n')
+    (root / "notebooks" / course.FIRST).write_text("start")
+    monkeypatch.setattr(course, "_PACKAGE", root / "gradlab")
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+@pytest.fixture
+def installed(checkout):
+    """The same, as a wheel lays it out."""
+    (checkout / "pyproject.toml").unlink()
+    (checkout / "notebooks").rename(checkout / "moved")
+    (checkout / "gradlab").mkdir()
+    (checkout / "moved").rename(checkout / "gradlab" / "notebooks")
+    return checkout
+
+
+def root_dir(arguments: list[str]) -> Path:
+    (found,) = [word for word in arguments if word.startswith("--ServerApp.root_dir=")]
+    return Path(found.partition("=")[2])
+
+
+def test_a_checkout_opens_its_notebooks_in_place(checkout, started):
+    assert cli.main(["lab"]) == 0
+    assert root_dir(started[0]) == checkout / "notebooks"
+
+
+def test_a_checkout_copies_into_a_folder_that_is_named(checkout, started, tmp_path):
+    assert cli.main(["lab", "mine"]) == 0
+    assert root_dir(started[0]) == tmp_path / "mine"
+    assert (tmp_path / "mine" / course.FIRST).read_text() == "start"
+
+
+def test_an_installed_wheel_copies_into_gradlab_notebooks(installed, started, tmp_path, capsys):
+    assert cli.main(["lab"]) == 0
+    assert root_dir(started[0]) == tmp_path / "gradlab-notebooks"
+    assert f"gradlab-notebooks/{course.FIRST}: new" in capsys.readouterr().out
+
+
+def test_the_screen_names_the_new_version_of_a_notebook_that_you_changed(
+    installed, started, tmp_path, capsys
+):
+    cli.main(["lab", "mine"])
+    (tmp_path / "mine" / course.FIRST).write_text("mine")
+    (installed / "gradlab" / "notebooks" / course.FIRST).write_text("newer")
+    cli.main(["lab", "mine"])
+    newer = f"00_start_here.{gradlab.__version__}.ipynb"
+    said = f"{Path('mine', course.FIRST)}: kept as you changed it; the new version is {newer}"
+    assert said in capsys.readouterr().out
+    assert (tmp_path / "mine" / newer).read_text() == "newer"
+
+
+def test_the_course_opens_on_this_machine_only_at_its_first_page(checkout, started):
+    cli.main(["lab"])
+    assert "--ServerApp.ip=127.0.0.1" in started[0]
+    assert f"--LabApp.default_url=/lab/tree/{course.FIRST}" in started[0]
+    assert not any("token" in word or "password" in word for word in started[0])
+
+
+def test_options_reach_jupyterlab(checkout, started):
+    cli.main(["lab", "--no-browser", "--port", "9000", "--", "--debug", "--LabApp.dev_mode=True"])
+    assert {"--no-browser", "--ServerApp.port=9000", "--debug", "--LabApp.dev_mode=True"} <= set(
+        started[0]
+    )
+    cli.main(["lab"])
+    assert not {"--no-browser", "--debug"} & set(started[1])
+
+
+@pytest.mark.parametrize(("user", "allowed"), [(0, True), (1000, False)])
+def test_root_is_allowed_only_to_root(checkout, started, monkeypatch, user, allowed):
+    monkeypatch.setattr(cli.os, "geteuid", lambda: user, raising=False)
+    cli.main(["lab"])
+    assert ("--allow-root" in started[0]) is allowed
+
+
+def test_a_second_address_is_refused_by_jupyterlab(checkout):
+    """The real one: it must not start listening anywhere else."""
+    command = [sys.executable, "-m", "gradlab", "lab", "--no-browser", "--", "--ip=0.0.0.0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "ip only accepts one value" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "x", "8888.0", ""])
+def test_a_port_that_is_none_is_refused(port, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["lab", f"--port={port}"])
+    assert stopped.value.code == 2
+    assert f"a whole number from 1 to 65535, not {port!r}" in capsys.readouterr().err
+
+
+def test_without_jupyterlab_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
+    assert cli.main(["lab"]) == 1
+    assert 'pip install "gradlab-course[course]"' in capsys.readouterr().err
+
+
+def test_a_file_in_the_way_is_named(installed, started, tmp_path, capsys):
+    (tmp_path / "mine").touch()
+    assert cli.main(["lab", "mine"]) == 1
+    assert "'mine'" in capsys.readouterr().err
+    assert started == []
+
+
+def test_a_package_without_notebooks_is_an_error(installed, started, capsys):
+    (installed / "gradlab" / "notebooks" / course.FIRST).unlink()
+    assert cli.main(["lab"]) == 1
+    assert f"no {course.FIRST}" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"gradlab {gradlab.__version__}\n"
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; from gradlab import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: assert not {'torch', 'jupyterlab', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)

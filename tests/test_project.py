@@ -1,0 +1,144 @@
+"""The project as a whole: what an import costs, what a wheel carries, what `make check` runs."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+
+import gradlab
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    """Standard output of a command that must succeed."""
+    import os
+
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, env=os.environ | environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_importing_gradlab_loads_neither_torch_nor_a_drawing_library():
+    loaded = run(sys.executable, "-c", "import gradlab, sys; print(*sys.modules)").split()
+    assert "gradlab" in loaded
+    assert not {"torch", "numpy", "matplotlib", "ipywidgets", "IPython"} & set(loaded)
+
+
+def test_the_version_stands_in_one_place():
+    assert "version" in PROJECT["project"]["dynamic"]
+    assert metadata.version("gradlab-course") == gradlab.__version__
+    assert f"## [{gradlab.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_wheel_carries_the_library_and_every_notebook(tmp_path):
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
+    (wheel,) = tmp_path.glob("gradlab_course-*.whl")
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    notebooks = {f"gradlab/notebooks/{path.name}" for path in ROOT.glob("notebooks/*.ipynb")}
+    assert notebooks
+    assert {name for name in carried if name.startswith("gradlab/notebooks/")} == notebooks
+    assert {"gradlab/cli.py", "gradlab/py.typed", "gradlab/panels/__init__.py"} <= carried
+    assert {name.split("/")[0] for name in carried} == {
+        "gradlab",
+        f"gradlab_course-{gradlab.__version__}.dist-info",
+    }
+
+
+def tracked_texts():
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if path.is_file():  # a file may be deleted and not yet committed
+            yield name, path.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the tree is not a git checkout")
+def test_nobody_is_told_to_install_the_other_gradlab():
+    other = re.compile(r"pip3? install (?:-\S+ )*[\"']?gradlab(?!-course)\b")
+    assert [name for name, text in tracked_texts() if other.search(text)] == []
+
+
+def test_the_pre_commit_hook_is_make_check():
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (hook,) = repo["hooks"]
+    assert (repo["repo"], hook["language"], hook["entry"]) == ("local", "system", "make check")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="pre-commit needs git")
+def test_pre_commit_runs_the_hook_offline_and_stops_a_commit_that_fails_it(tmp_path):
+    shutil.copy(ROOT / ".pre-commit-config.yaml", tmp_path)
+    (tmp_path / "Makefile").write_text("check:\n\t@test ! -e broken\n")
+    run("git", "init", "--quiet", cwd=tmp_path)
+    run("git", "add", ".", cwd=tmp_path)
+    hook = [sys.executable, "-m", "pre_commit", "run", "--all-files"]
+    home = {"PRE_COMMIT_HOME": str(tmp_path / "home")}
+    assert "Passed" in run(*hook, cwd=tmp_path, **home)
+    (tmp_path / "broken").touch()
+    with pytest.raises(AssertionError, match="Failed"):
+        run(*hook, cwd=tmp_path, **home)
+
+
+def make(*words: str, status: int = 0) -> str:
+    """What make prints; nothing is installed, since it is a dry run or it fails at once."""
+    done = subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode == 0) == (status == 0), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_make_check_runs_every_checker(tmp_path):
+    planned = make("--dry-run", "check", f"VENV={tmp_path}/venv")
+    checkers = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
+    assert [line.split("/bin/")[1] for line in planned.splitlines()[-4:]] == checkers
+
+
+def test_make_test_checks_first_and_then_tests(tmp_path):
+    planned = make("--dry-run", "test", f"VENV={tmp_path}/venv")
+    assert planned.index("lint-imports") < planned.index("-m pytest")
+    assert {"gradlab", "tests", "notebooks"} == set(
+        PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+    )
+
+
+def test_make_help_names_every_command():
+    assert re.findall(r"^make (\w+)", make("help"), re.MULTILINE) == [
+        "help",
+        "lab",
+        "test",
+        "check",
+        "bench",
+        "notebooks",
+        "clean",
+    ]
+
+
+def fake_python(folder: Path, body: str) -> Path:
+    python = folder / "fake-python"
+    python.write_text(f"#!/bin/sh\n{body}\n")
+    python.chmod(0o755)
+    return python
+
+
+def test_make_says_when_python_is_too_old(tmp_path):
+    old = fake_python(tmp_path, '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
+    said = make("lab", f"VENV={tmp_path}/venv", f"PYTHON={old}", status=2)
+    assert "needs Python 3.11 or newer" in said
+    assert "Python 3.9.2" in said
+    assert not (tmp_path / "venv").exists()
+
+
+def test_make_says_when_python_cannot_make_environments(tmp_path):
+    bare = fake_python(tmp_path, 'case "$2" in *ensurepip*) exit 1;; esac')
+    said = make("lab", f"VENV={tmp_path}/venv", f"PYTHON={bare}", status=2)
+    assert "apt-get install python3-venv" in said
+    assert not (tmp_path / "venv").exists()
