@@ -1,0 +1,186 @@
+"""Notebooks in a real JupyterLab in a real Chromium: sliders moved by key and by mouse."""
+
+import re
+
+import nbformat
+import pytest
+import refresh_notebooks
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
+
+pytestmark = pytest.mark.browser
+
+TINY = """
+import io
+import ipywidgets as widgets
+from PIL import Image
+slider = widgets.FloatLogSlider(value=1.0, min=-2, max=2, step=0.1, description="lambda")
+colour = widgets.Dropdown(options=["red", "blue"], description="colour")
+side = widgets.ToggleButtons(options=["left", "right"], description="side")
+bright = widgets.Checkbox(value=True, description="bright")
+reset = widgets.Button(description="Reset")
+picture, words = widgets.Image(format="png"), widgets.HTML()
+def paint(_=None):
+    image = Image.new("RGB", (200, 100), "white" if bright.value else "grey")
+    left, width = (0, 100)[side.value == "right"], int(20 * slider.value ** 0.3)
+    image.paste(colour.value, (left, 0, left + width, 100))
+    file = io.BytesIO()
+    image.save(file, "png")
+    picture.value = file.getvalue()
+    words.value = f"{slider.value:.3g} {colour.value} {side.value} {bright.value}"
+def start_again(_):
+    slider.value, colour.value, side.value, bright.value = 1.0, "red", "left", True
+for control in (slider, colour, side, bright):
+    control.observe(paint, "value")
+reset.on_click(start_again)
+paint()
+widgets.VBox([slider, colour, side, bright, reset, picture, words])
+"""
+
+
+HARMLESS = "print('fine')"
+BROKEN = "1 / 0"
+WARNING = "import warnings; warnings.warn('look out')"
+
+
+def write(path, *sources):
+    """A notebook of code cells under headings, none of them run."""
+    notebook = nbformat.v4.new_notebook(metadata=refresh_notebooks.METADATA)
+    for source in sources:
+        notebook.cells += [new_markdown_cell("# A heading"), new_code_cell(source)]
+    nbformat.write(notebook, path)
+    return path
+
+
+# The driver, on a notebook made here
+
+
+@pytest.fixture(scope="module")
+def tiny(jupyter, tmp_path_factory):
+    with jupyter.open(
+        write(tmp_path_factory.mktemp("tiny") / "tiny.ipynb", HARMLESS, TINY)
+    ) as page:
+        assert page.run_all() == []
+        yield page
+        assert page.console_errors == []
+
+
+@pytest.fixture
+def panel(tiny):
+    (panel,) = tiny.panels()
+    panel.click("Reset")
+    panel.wait_until(lambda _, words: words == "1 red left True", "the start")
+    return panel
+
+
+@pytest.mark.parametrize(
+    ("key", "times", "position"),
+    [
+        ("ArrowRight", 1, 0.525),
+        ("ArrowRight", 4, 0.6),
+        ("ArrowLeft", 2, 0.45),
+        ("ArrowUp", 1, 0.525),
+        ("Home", 1, 0),
+        ("End", 1, 1),
+    ],
+)
+def test_a_key_moves_the_slider_by_its_step_or_to_its_end(panel, key, times, position):
+    before = panel.state()
+    panel.slider("lambda").press(key, times)
+    panel.wait_until_changed(before)
+    assert panel.slider().position == pytest.approx(position)
+
+
+@pytest.mark.parametrize("position", [0, 0.25, 0.8, 1])
+def test_the_mouse_drags_the_slider_there(panel, position):
+    before = panel.state()
+    panel.slider().drag(position)
+    panel.wait_until_changed(before)
+    assert panel.slider().position == pytest.approx(position, abs=0.03)
+
+
+def test_drop_down_buttons_and_check_box_do_what_they_say(panel):
+    for act, words in (
+        (lambda: panel.select("colour", "blue"), "1 blue left True"),
+        (lambda: panel.select("side", "right"), "1 blue right True"),
+        (lambda: panel.check("bright", on=False), "1 blue right False"),
+    ):
+        before = panel.state()
+        act()
+        assert panel.wait_until_changed(before)[1] == words
+
+
+def test_the_same_state_is_the_same_picture(panel):
+    before = panel.state()
+    panel.slider().press("End")
+    panel.wait_until_changed(before)
+    panel.click("Reset")
+    panel.wait_until(lambda *state: state == before, "the start again")
+
+
+def test_waiting_in_vain_says_what_for(panel):
+    with pytest.raises(TimeoutError, match="a picture and a readout other than '1 red left True'"):
+        panel.wait_until_changed(panel.state(), timeout=0.2)
+
+
+def test_a_control_that_is_not_there_is_named(panel):
+    with pytest.raises(LookupError, match="'mu'"):
+        panel.slider("mu")
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ((HARMLESS, BROKEN, HARMLESS), ["code cell 2: ZeroDivisionError: division by zero"]),
+        ((WARNING,), ["code cell 1: .*UserWarning: look out"]),
+    ],
+)
+def test_errors_and_warnings_of_cells_are_reported(jupyter, tmp_path, sources, said):
+    with jupyter.open(write(tmp_path / "broken.ipynb", *sources)) as page:
+        found = page.run_all()
+    assert len(found) == len(said)
+    assert all(re.match(pattern, text) for pattern, text in zip(said, found, strict=True)), found
+
+
+# The panels of the course
+
+
+def widgets_in(path):
+    """Whether a notebook shows a panel."""
+    return "panels." in path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", params=filter(widgets_in, NOTEBOOKS), ids=lambda path: path.stem)
+def page(request, jupyter):
+    with jupyter.open(request.param) as page:
+        assert page.run_all() == []
+        assert page.panels()
+        yield page
+        assert page.console_errors == []
+
+
+def test_every_panel_follows_the_keys_and_reset_brings_it_back(page):
+    for panel in page.panels():
+        start = panel.state()
+        slider = panel.slider()
+        for key, position in (("Home", 0), ("End", 1)):
+            before = panel.state()
+            slider.press(key)
+            if before == panel.state():
+                continue
+            panel.wait_until_changed(before)
+            assert slider.position == position
+        panel.click("Reset")
+        panel.wait_until(lambda *state, start=start: state == start, "the first picture again")
+
+
+def test_every_panel_follows_the_mouse(page):
+    for panel in page.panels():
+        start = panel.state()
+        for position in (0.2, 0.8):
+            before = panel.state()
+            panel.slider().drag(position)
+            panel.wait_until_changed(before)
+        panel.click("Reset")
+        panel.wait_until(lambda *state, start=start: state == start, "the first picture again")
