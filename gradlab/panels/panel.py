@@ -1,0 +1,105 @@
+"""What all panels share: controls above a live picture above a readout in words."""
+
+from __future__ import annotations
+
+import base64
+import html
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from gradlab.live import LivePicture
+
+_WRAP = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+
+
+class Panel(ipywidgets.VBox):
+    """Controls, a picture and a sentence that says what the picture shows.
+
+    A subclass makes its controls and picture and implements ``show``. It is a widget: put it at
+    the end of a cell. A saved notebook keeps its picture and its sentence, so that they can be read
+    where no kernel runs, and so that tests can compare the sentence.
+
+    Args:
+        controls: widgets with a ``value``; each change shows anew.
+        picture: the live picture between controls and readout.
+    """
+
+    def __init__(self, controls: Sequence[Any], picture: LivePicture) -> None:
+        self.picture = picture
+        self.controls = tuple(controls)
+        self._start = [control.value for control in self.controls]
+        self._sentence = ipywidgets.HTML()
+        self.reset_button = ipywidgets.Button(
+            description="Reset", icon="undo", tooltip="Back to the start", layout={"width": "90px"}
+        )
+        self.reset_button.on_click(lambda _: self.reset())
+        for control in self.controls:
+            control.observe(lambda _: self._follow(), names="value")
+        bar = ipywidgets.HBox([*self.controls, self.reset_button], layout=_WRAP)
+        super().__init__([bar, picture.widget, self._sentence])
+        self._follow()
+
+    @property
+    def readout(self) -> str:
+        """What the panel shows, in words."""
+        return self._readout
+
+    def reset(self) -> None:
+        """Put every control back to where it was at the start."""
+        for control, value in zip(self.controls, self._start, strict=True):
+            control.value = value
+
+    @abstractmethod
+    def show(self) -> str:
+        """Move the picture's artists to what the controls say; return the readout.
+
+        Raises:
+            ValueError, ArithmeticError, RuntimeError, OSError: shown to the reader as the readout;
+                the panel stays usable.
+        """
+
+    def _follow(self) -> None:
+        with self.picture.moving():
+            try:
+                said = self.show()
+            except (ValueError, ArithmeticError, RuntimeError, OSError) as error:
+                said = f"Not possible: {error}"
+        self._readout = said
+        # A live region: screen readers speak the sentence when it changes.
+        self._sentence.value = f'<p role="status" aria-live="polite">{html.escape(said)}</p>'
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
+        png = base64.b64encode(self.picture.png).decode()
+        return bundle | {"text/plain": self.readout, "image/png": png}
+
+
+def log_slider(name: str, low: float, high: float, start: float) -> ipywidgets.FloatLogSlider:
+    """A slider from ``low`` to ``high`` in steps of a twentieth of a decade."""
+    return ipywidgets.FloatLogSlider(
+        value=start,
+        min=np.log10(low),
+        max=np.log10(high),
+        step=0.05,
+        description=name,
+        readout_format=".3g",
+        layout={"width": "420px"},
+    )
+
+
+def number(value: float) -> str:
+    """Three significant digits: 13.0, 0.0214, 6.50e+09."""
+    return f"{value:#.3g}".rstrip(".")
+
+
+def percent(fraction: float) -> str:
+    """A fraction in per cent: three digits at most, and never 0 or 100 for what is not."""
+    if 0 < fraction < 0.0001:
+        return "under 0.01 %"
+    if 0.9999 < fraction < 1:
+        return "over 99.99 %"
+    return f"{100 * fraction:.3g} %"
