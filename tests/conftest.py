@@ -48,8 +48,9 @@ def device(request):
     return request.getfixturevalue("cuda") if name == "cuda" else torch.device(name)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright runs, nothing else may start an event loop.
+@pytest.fixture(scope="module")
 def jupyter(tmp_path_factory):
-    """One JupyterLab and one Chromium for all browser tests."""
+    """One JupyterLab and one Chromium for all browser tests of a file."""
     with lab.Lab(tmp_path_factory.mktemp("jupyterlab")) as running:
         yield running

@@ -51,6 +51,8 @@ RUN = """async () => {
       .filter(o => o.output_type === 'error' || o.name === 'stderr')
       .map(o => `code cell ${k + 1}: ` + (o.evalue ? `${o.ename}: ${o.evalue}` : o.text)));
 }"""
+SLIDER = ".widget-hslider:visible, .widget-vslider:visible"
+CHOICE = ".widget-dropdown:visible, .widget-toggle-buttons:visible, .widget-select:visible"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 # The decoded pixels of every picture, so that a change is one that the eye could see.
 PICTURE = """async panel => {
@@ -288,11 +290,16 @@ class Panel:
         )
 
     def slider(self, label=None):
-        return Slider(self, self._control(".widget-hslider, .widget-vslider", label))
+        """The slider called `label`; None: the first."""
+        return Slider(self, self._control(SLIDER, label))
+
+    def sliders(self):
+        """Every slider that is visible, from top to bottom."""
+        return [Slider(self, control) for control in self.output.locator(SLIDER).all()]
 
     def select(self, label, value):
         """Choose `value` in the drop-down or among the toggle buttons called `label`."""
-        control = self._control(".widget-dropdown, .widget-toggle-buttons, .widget-select", label)
+        control = self._control(CHOICE, label)
         if control.locator("select").count():
             control.locator("select").select_option(label=value)
         else:
@@ -307,8 +314,7 @@ class Panel:
     def _control(self, kind, label):
         controls = self.output.locator(kind)
         if label is not None:
-            name = self.tab.locator(".widget-label", has_text=label)
-            controls = controls.filter(has=name)
+            controls = controls.filter(has=self.tab.get_by_text(label, exact=True))
         if not controls.count():
             raise LookupError(f"no {kind} called {label!r}: {self.output.inner_text()!r}")
         return controls.first

@@ -160,27 +160,40 @@ def page(request, jupyter):
         assert page.console_errors == []
 
 
-def test_every_panel_follows_the_keys_and_reset_brings_it_back(page):
-    for panel in page.panels():
-        start = panel.state()
-        slider = panel.slider()
-        for key, position in (("Home", 0), ("End", 1)):
-            before = panel.state()
-            slider.press(key)
-            if before == panel.state():
-                continue
-            panel.wait_until_changed(before)
-            assert slider.position == position
-        panel.click("Reset")
-        panel.wait_until(lambda *state, start=start: state == start, "the first picture again")
+def reset(panel, start):
+    panel.click("Reset")
+    panel.wait_until(lambda *state: state == start, f"the start again: {start[1]!r}")
 
 
-def test_every_panel_follows_the_mouse(page):
+def test_every_slider_follows_the_keys_to_both_ends_and_reset_brings_it_back(page):
     for panel in page.panels():
         start = panel.state()
-        for position in (0.2, 0.8):
-            before = panel.state()
-            panel.slider().drag(position)
-            panel.wait_until_changed(before)
-        panel.click("Reset")
-        panel.wait_until(lambda *state, start=start: state == start, "the first picture again")
+        for slider in panel.sliders():
+            for key, end in (("Home", 0), ("End", 1), ("Home", 0)):
+                if slider.position != end:
+                    before = panel.state()
+                    slider.press(key)
+                    panel.wait_until_changed(before)
+                    assert slider.position == end
+            reset(panel, start)
+
+
+def test_one_key_press_is_seen_in_the_picture_and_in_words(page):
+    for panel in page.panels():
+        for slider in panel.sliders():
+            start = panel.state()
+            slider.press("ArrowRight" if slider.position < 0.5 else "ArrowLeft")
+            panel.wait_until_changed(start)
+            reset(panel, start)
+
+
+def test_every_slider_follows_the_mouse(page):
+    for panel in page.panels():
+        start = panel.state()
+        for slider in panel.sliders():
+            for position in (0.2, 0.8):
+                before = panel.state()
+                slider.drag(position)
+                panel.wait_until_changed(before)
+                assert slider.position == pytest.approx(position, abs=0.1)
+            reset(panel, start)

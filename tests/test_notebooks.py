@@ -3,6 +3,8 @@
 The comparing itself is `pytest --nbval-lax notebooks`. What it would let pass, these tests do not.
 """
 
+import base64
+import io
 import re
 import statistics
 import subprocess
@@ -12,6 +14,7 @@ import nbformat
 import pytest
 import refresh_notebooks
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image, PngImagePlugin
 
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 MARK = "# NBVAL_CHECK_OUTPUT"
@@ -92,8 +95,8 @@ def stored(path, *cells):
     return path
 
 
-def checked(source, text, execution_count=1):
-    """A marked cell that printed `text` when it was stored."""
+def marked(source, text, execution_count=1):
+    """A marked cell that had printed `text` when it was stored."""
     outputs = [new_output("stream", name="stdout", text=text)] if text else []
     source = f"{MARK}\n{source}"
     return new_code_cell(source, execution_count=execution_count, outputs=outputs)
@@ -107,16 +110,9 @@ def nbval(*paths):
     return done.returncode, done.stdout
 
 
-def refresh(*arguments):
-    """The script, in a process of its own, as `make notebooks` runs it."""
-    command = [sys.executable, refresh_notebooks.__file__, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_nbval_passes_the_truth_and_fails_a_tampered_output(tmp_path):
-    truth = stored(tmp_path / "truth.ipynb", checked("print(1 + 1)", "2\n"))
-    lie = stored(tmp_path / "lie.ipynb", checked("print(1 + 1)", "3\n"))
+    truth = stored(tmp_path / "truth.ipynb", marked("print(1 + 1)", "2\n"))
+    lie = stored(tmp_path / "lie.ipynb", marked("print(1 + 1)", "3\n"))
     code, said = nbval(truth, lie)
     assert code == 1
     assert "1 failed, 1 passed" in said
@@ -124,8 +120,106 @@ def test_nbval_passes_the_truth_and_fails_a_tampered_output(tmp_path):
     assert "mismatch 'stdout'" in said
 
 
-@pytest.mark.parametrize("cell", [checked("1;", ""), checked("print(2)", "", None)])
+@pytest.mark.parametrize("cell", [marked("1;", ""), marked("print(2)", "", None)])
 def test_a_marked_cell_of_which_nbval_compares_nothing_is_found(cell):
     notebook = new_notebook(cells=[cell])
     assert compared_cells(notebook) == []
     assert nothing_compared(notebook) == [cell]
+
+
+PANEL = """
+import ipywidgets, matplotlib.pyplot as plt
+class Panel(ipywidgets.VBox):
+    def _repr_mimebundle_(self, **_):
+        return super()._repr_mimebundle_() | {"text/plain": "a sentence"}
+print("one", flush=True); print("two")
+plt.plot([1, 2])
+plt.show()
+Panel([ipywidgets.IntSlider()])
+"""
+
+
+def test_a_refreshed_notebook_holds_pictures_and_words_and_is_the_same_every_time(tmp_path):
+    path = stored(tmp_path / "panel.ipynb", new_code_cell(PANEL, metadata={"scrolled": True}))
+    versions = []
+    for _ in range(2):
+        assert refresh_notebooks.refresh(path) == []
+        versions.append(path.read_bytes())
+    assert versions[0] == versions[1]
+    assert refresh_notebooks.check(path) == []
+    (cell,) = cells_of(path, "code")
+    assert cell.metadata == {}
+    printed, drawn, shown = cell.outputs
+    assert printed.text == "one\ntwo\n"
+    assert set(drawn.data) == {"image/png", "text/plain"}
+    assert shown.data == {"text/plain": "a sentence"}
+    assert [file.name for file in tmp_path.iterdir()] == ["panel.ipynb"]
+
+
+def test_a_picture_loses_its_margins_and_keeps_its_pixels():
+    file = io.BytesIO()
+    drawn = Image.effect_mandelbrot((8, 8), (-2, -1, 1, 1), 20)
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Software", "a program")
+    drawn.save(file, "PNG", pnginfo=notes)
+    png = refresh_notebooks.without_margins(base64.b64encode(file.getvalue()))
+    again = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert again.info == {}
+    assert again.tobytes() == drawn.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("object()", "code cell 1 prints a memory address"),
+        ("import warnings; warnings.warn('look out')", "code cell 1 warns: .*look out"),
+        ("import os; os.getcwd()", "code cell 1 prints /.*"),
+        ("", "code cell 1 has execution count None"),
+        ("1 / 0", "division by zero"),
+    ],
+)
+def test_a_notebook_that_must_not_be_stored_stays_as_it_was(tmp_path, source, complaint):
+    path = stored(tmp_path / "bad.ipynb", new_code_cell(source))
+    before = path.read_bytes()
+    (said,) = refresh_notebooks.refresh(path)
+    assert re.search(complaint, said, re.DOTALL)
+    assert path.read_bytes() == before
+
+
+def test_a_notebook_over_its_budget_is_a_failure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(refresh_notebooks, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(refresh_notebooks, "MAX_GIGABYTES", 0.001)
+    path = stored(tmp_path / "slow.ipynb", new_code_cell("1"))
+    assert refresh_notebooks.main([str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "allowed are 0 s" in said
+    assert "allowed are 0.001 GB" in said
+
+
+def changed(change):
+    """A notebook in stored form, and then changed."""
+    notebook = new_notebook(cells=[marked("print(2)", "2\n")], metadata=refresh_notebooks.METADATA)
+    notebook.cells[0].id = "first"
+    change(notebook)
+    return notebook
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda notebook: notebook.metadata.update(widgets={}),
+        lambda notebook: notebook.metadata.language_info.update(version="3.11.7"),
+        lambda notebook: notebook.cells[0].metadata.update(scrolled=True),
+        lambda notebook: notebook.cells[0].update(execution_count=7),
+        lambda notebook: notebook.cells[0].outputs[0].update(name="stderr"),
+        lambda notebook: notebook.cells[0].outputs.append(
+            new_output("display_data", {refresh_notebooks.WIDGET: {"model_id": "1"}})
+        ),
+    ],
+)
+def test_a_notebook_that_is_not_in_normal_form_is_found_without_running_it(tmp_path, change):
+    path = tmp_path / "changed.ipynb"
+    path.write_text(refresh_notebooks.text(changed(lambda _: None)))
+    assert refresh_notebooks.main(["--check", str(path)]) == 0
+    path.write_text(refresh_notebooks.text(changed(change)))
+    assert refresh_notebooks.main(["--check", str(path)]) == 1
