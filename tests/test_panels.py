@@ -1,0 +1,198 @@
+"""A panel's controls change its picture and its words, and nothing that a reader does breaks it."""
+
+import base64
+import math
+import re
+
+import ipywidgets
+import pytest
+import torch
+
+from gradlab import histogram, models, panels
+from gradlab.live import LivePicture, subplots
+from gradlab.panels.panel import Panel, number, percent
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    net = models.pruning_cnn(width=8)
+    loss = torch.nn.functional.cross_entropy(net(torch.rand(16, 3, 32, 32)), torch.arange(16) % 10)
+    loss.backward()
+    return net
+
+
+def numbers(readout):
+    return [float(found) for found in re.findall(r"\d+\.?\d*(?:e[+-]\d+)?", readout)]
+
+
+def flat(model):
+    return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+
+def test_the_threshold_panel_says_what_clipping_by_value_does(model):
+    panel = panels.threshold(model)
+    c = panel.clip_value.value
+    g = flat(model)
+    clipped = g.clamp(-c, c)
+    degrees = math.degrees(math.acos(torch.cosine_similarity(g.double(), clipped.double(), 0)))
+    assert panel.readout.startswith(f"clip_value = {number(c)}: ")
+    _, fraction, before, after, angle, _ = numbers(panel.readout)[:6]
+    assert fraction == pytest.approx(100 * (g.abs() > c).double().mean().item(), rel=0.02)
+    assert before == pytest.approx(g.norm().item(), rel=0.01)
+    assert after == pytest.approx(clipped.norm().item(), rel=0.01)
+    assert angle == pytest.approx(degrees, abs=0.5)
+
+
+def test_clipping_by_norm_reaches_the_norm_on_the_slider_and_turns_nothing(model):
+    panel = panels.threshold(model, rule="by norm")
+    panel.max_norm.value = flat(model).norm().item() / 4
+    assert f"→ {number(panel.max_norm.value)}" in panel.readout
+    assert "0.0° (cosine 1.000)" in panel.readout
+
+
+@pytest.mark.parametrize("rule", ["by value", "by norm", "by norm, each layer alone"])
+def test_at_its_upper_end_nothing_is_clipped_and_at_its_lower_end_everything(model, rule):
+    panel = panels.threshold(model, rule=rule)
+    slider = panel.clip_value if rule == "by value" else panel.max_norm
+    slider.value = 10**slider.max
+    assert "nothing is clipped" in panel.readout
+    upper = panel.picture.png
+    slider.value = 10**slider.min
+    assert "nothing is clipped" not in panel.readout
+    assert panel.picture.png != upper
+
+
+def test_only_the_slider_of_the_chosen_rule_is_shown(model):
+    panel = panels.threshold(model)
+    assert (panel.clip_value.layout.display, panel.max_norm.layout.display) == (None, "none")
+    panel.rule.value = "by norm"
+    assert (panel.clip_value.layout.display, panel.max_norm.layout.display) == ("none", None)
+
+
+def test_a_layer_is_shown_alone(model):
+    panel = panels.threshold(model, rule="by norm, each layer alone")
+    panel.max_norm.value = 10**panel.max_norm.max
+    whole = panel.readout
+    for name, parameter in model.named_parameters():
+        panel.layer.value = name
+        assert numbers(panel.readout)[1] == pytest.approx(parameter.grad.norm().item(), rel=0.01)
+    assert panel.readout != whole
+
+
+def test_reset_brings_back_the_first_picture_and_words(model):
+    panel = panels.threshold(model)
+    first = panel.readout, panel.picture.png
+    panel.rule.value, panel.layer.value = "by norm", "conv1.weight"
+    panel.max_norm.value *= 3
+    assert (panel.readout, panel.picture.png) != first
+    panel.reset_button.click()
+    assert (panel.readout, panel.picture.png) == first
+
+
+def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
+    panel = panels.threshold(model)
+    after = panel._bars.after.get_data()
+    above = after.edges[:-1] >= panel.clip_value.value
+    assert not after.values[above].any()
+    nonzero = (flat(model) != 0).double().mean().item()
+    assert after.values.sum() == pytest.approx(nonzero)
+    assert panel._bars.before.get_data().values.sum() == pytest.approx(nonzero)
+
+
+def test_tensors_and_histograms_make_the_same_panel(model):
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    readouts = {
+        panels.threshold(source).readout
+        for source in (model, gradients, histogram.of_tensors(gradients))
+    }
+    assert len(readouts) == 1
+
+
+def test_what_the_picture_cannot_hold_is_said():
+    gradients = {"a": torch.tensor([0.0, 0.0, 1.0, 2.0]), "b": torch.tensor([math.inf, math.nan])}
+    readout = panels.threshold(gradients).readout
+    assert "33.3 % are exactly zero and 2 are infinite or NaN" in readout
+
+
+def test_the_mime_bundle_holds_a_widget_a_picture_and_words(model):
+    panel = panels.threshold(model)
+    bundle = panel._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert base64.b64decode(bundle["image/png"]) == panel.picture.png
+    assert bundle["text/plain"] == panel.readout
+
+
+@pytest.mark.parametrize(
+    ("gradients", "error", "message"),
+    [
+        ({}, ValueError, "no gradient to measure"),
+        ({"a": torch.zeros(3)}, ValueError, "must hold a finite element other than zero"),
+        ({"a": torch.tensor([math.nan])}, ValueError, "must hold a finite element other than zero"),
+        ([1.0], TypeError, "gradients must be a module after backward"),
+        ({"a": [1.0]}, TypeError, "tensor must hold real floating-point numbers, got list"),
+        (torch.nn.Linear(2, 2), ValueError, "no gradient to measure"),
+    ],
+)
+def test_what_is_no_gradient_is_refused(gradients, error, message):
+    with pytest.raises(error, match=message):
+        panels.threshold(gradients)
+
+
+def test_an_unknown_rule_is_refused_with_the_known_ones(model):
+    with pytest.raises(
+        ValueError, match=r"rule must be one of 'by value', 'by norm'.*, got 'norm'"
+    ):
+        panels.threshold(model, rule="norm")
+
+
+class Reciprocal(Panel):
+    """A panel that fails at zero."""
+
+    def __init__(self):
+        figure, (axes,) = subplots(3, 2)
+        (self.line,) = axes.plot([0, 1], [0, 1])
+        self.slider = ipywidgets.FloatSlider(1, min=0, max=2)
+        super().__init__([self.slider], LivePicture(figure, [self.line], "a line"))
+
+    def show(self):
+        inverse = 1 / self.slider.value
+        self.line.set_ydata([0, inverse])
+        return f"1/x = {inverse}"
+
+
+def test_a_panel_that_meets_an_error_says_so_and_stays_usable():
+    panel = Reciprocal()
+    panel.slider.value = 0
+    assert panel.readout == "Not possible: float division by zero"
+    panel.slider.value = 2
+    assert panel.readout == "1/x = 0.5"
+
+
+def test_the_readout_is_escaped_for_html():
+    panel = Reciprocal()
+    panel.show = lambda: "a < b"
+    panel.slider.value = 1.5
+    assert "a &lt; b" in panel.children[-1].value
+    assert panel.readout == "a < b"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(13, "13.0"), (0.02136, "0.0214"), (130, "130"), (6.5e9, "6.50e+09")]
+)
+def test_numbers_have_three_significant_digits(value, said):
+    assert number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("fraction", "said"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (1e-6, "under 0.01 %"),
+        (1 - 1e-6, "over 99.99 %"),
+        (0.1234, "12.3 %"),
+    ],
+)
+def test_a_percentage_never_rounds_to_none_or_all(fraction, said):
+    assert percent(fraction) == said
