@@ -9,6 +9,7 @@ from importlib import metadata
 from gradlab import __version__
 
 INSTALL = 'pip install "gradlab-course[course]"'
+MEMORY_PER_NOTEBOOK = 1.2e9  # bytes, the most that a notebook of the course may take
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Return what was found, most important first; nothing is installed or downloaded."""
-    return (_gradlab(), *_packages(), _chromium())
+    packages = tuple(_packages())
+    loadable = not any(finding.fatal for finding in packages)
+    return (_gradlab(), *packages, *(_rooms() if loadable else ()), _chromium())
 
 
 def _gradlab() -> Finding:
@@ -53,6 +56,59 @@ def _packages() -> Iterator[Finding]:
         else:
             remedy = f'pip install "{wanted}"'
             yield Finding(requirement.name, f"{version}, not {wanted}", remedy, fatal=True)
+
+
+def _rooms() -> Iterator[Finding]:
+    """The machine and the data; a torch that is there and cannot be loaded says why."""
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        yield Finding("torch", f"cannot be loaded: {error}", "install torch again", fatal=True)
+        return
+    yield from _machine()
+    yield from _data()
+
+
+def _machine() -> Iterator[Finding]:
+    from gradlab import device
+
+    machine = device.describe()
+    cores = f"{machine.cores:g} core{'s' if machine.cores != 1 else ''}"
+    yield Finding("device", f"{machine.device}, {cores}")
+    if machine.gpu_memory is not None:
+        yield Finding("GPU memory", _gigabytes(machine.gpu_memory))
+    yield _memory(machine.memory_total, machine.memory_available)
+    try:
+        yield Finding("budget", device.budget().name)
+    except ValueError as error:
+        yield Finding("budget", str(error), "unset GRADLAB_BUDGET", fatal=True)
+
+
+def _memory(total: int | None, available: int | None) -> Finding:
+    if total is None or available is None:
+        return Finding("memory", "this system does not say")
+    found = f"{_gigabytes(available)} of {_gigabytes(total)} free"
+    if available >= MEMORY_PER_NOTEBOOK:
+        return Finding("memory", found)
+    remedy = f"a notebook takes up to {_gigabytes(MEMORY_PER_NOTEBOOK)}: close other programs"
+    return Finding("memory", found, remedy, fatal=total < MEMORY_PER_NOTEBOOK)
+
+
+def _data() -> Iterator[Finding]:
+    """The downloads are for those who want more than the course needs."""
+    from gradlab import data, downloads
+
+    for source in data.available():
+        if source.present:
+            yield Finding(source.name, source.note)
+        else:
+            optional = source.name in downloads.HOMES
+            found = "not here (optional)" if optional else "missing"
+            yield Finding(source.name, found, source.note, fatal=not optional)
+
+
+def _gigabytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB"
 
 
 def _chromium() -> Finding:
