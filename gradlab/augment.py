@@ -1,0 +1,72 @@
+"""Data augmentation: the same image, seen a little differently each time."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the images, each mirrored left to right with probability 1/2.
+
+    Source: Krizhevsky, Sutskever & Hinton (2012), section 4.1.
+
+    Args:
+        images: (n, c, h, w), any dtype, any device.
+        generator: a generator on the CPU, which moves on by n draws.
+
+    Returns:
+        A new tensor of the same shape, dtype and device.
+
+    Raises:
+        ValueError: ``images`` does not have four dimensions.
+
+    Note:
+        A mirrored 2 is not a 2: flipping digits teaches a network something wrong.
+
+    >>> flip(torch.arange(3.0).reshape(1, 1, 1, 3), torch.Generator().manual_seed(0)).flatten()
+    tensor([2., 1., 0.])
+    """
+    _check(images)
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)
+
+
+def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
+    """Return the images, each padded with black on all sides and cut back at a random place.
+
+    Source: He, Zhang, Ren & Sun (2016), section 4.2.
+
+    Args:
+        images: (n, c, h, w), any dtype, any device.
+        generator: a generator on the CPU, which moves on by 2n draws.
+        padding: pixels added on each side, 0 or more; every shift by up to that many pixels is
+            equally likely.
+
+    Returns:
+        A new tensor of the same shape, dtype and device.
+
+    Raises:
+        ValueError: ``images`` does not have four dimensions, or ``padding`` is negative.
+
+    >>> random_crop(torch.ones(2, 3, 32, 32), torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3, 32, 32])
+    """
+    _check(images)
+    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
+        raise ValueError(f"padding must be an integer of at least 0, got {padding!r}")
+    count, channels, height, width = images.shape
+    # Drawn on the CPU, so that the places are the same whichever device the images are on.
+    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)
+    rows = top[:, None] + torch.arange(height, device=images.device)
+    columns = left[:, None] + torch.arange(width, device=images.device)
+    return F.pad(images, (padding,) * 4)[
+        torch.arange(count, device=images.device)[:, None, None, None],
+        torch.arange(channels, device=images.device)[None, :, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]
+
+
+def _check(images: Tensor) -> None:
+    if images.ndim != 4:
+        raise ValueError(f"images must have shape (n, c, h, w), got {tuple(images.shape)}")
