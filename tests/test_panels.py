@@ -196,3 +196,73 @@ def test_numbers_have_three_significant_digits(value, said):
 )
 def test_a_percentage_never_rounds_to_none_or_all(fraction, said):
     assert percent(fraction) == said
+
+
+def test_a_prediction_locks_the_panel_until_it_is_made():
+    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    assert all(control.disabled for control in asked.panel.controls)
+    assert "What is 1/2?" in asked.readout
+    asked.answer(0.25)
+    assert not any(control.disabled for control in asked.panel.controls)
+    assert "You said 0.250; it is 0.500: off by a factor of 2.00. Halves." in asked.readout
+
+
+def test_a_prediction_can_be_skipped():
+    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    asked.skip_button.click()
+    assert not any(control.disabled for control in asked.panel.controls)
+    assert "0.5" not in asked._verdict
+
+
+@pytest.mark.parametrize(
+    ("said", "truth", "verdict"),
+    [
+        (0.51, 0.5, "as good as exact"),
+        (-1, 1, "off by 2.00"),
+        (0, 0, "exact"),
+        (4, 2, "off by a factor of 2.00"),
+    ],
+)
+def test_a_prediction_says_how_far_off_it_was(said, truth, verdict):
+    asked = panels.predict(Reciprocal(), "?", truth=lambda: truth, idea="")
+    asked.answer(said)
+    assert verdict in asked.readout
+
+
+def test_a_choice_is_right_or_told_the_right_one():
+    for said, verdict in (("up", "up: right."), ("down", "You said down; it is up.")):
+        asked = panels.predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
+        asked.field.value = said
+        asked.answer_button.click()
+        assert verdict in asked.readout
+
+
+@pytest.mark.parametrize("said", ["a lot", None, True])
+def test_what_is_no_number_leaves_the_panel_locked(said):
+    asked = panels.predict(Reciprocal(), "?", truth=1.0, idea="")
+    with pytest.raises(ValueError, match="the answer must be a number, got"):
+        asked.answer(said)
+    assert asked.panel.slider.disabled
+
+
+def test_an_empty_field_is_asked_for_again():
+    asked = panels.predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
+    asked.answer_button.click()
+    assert "Not yet: the answer must be one of ['up', 'down'], got None." in asked.readout
+    assert asked.panel.slider.disabled
+
+
+@pytest.mark.parametrize(
+    ("choices", "truth", "message"),
+    [(["up"], "up", "two answers or more"), (["up", "down"], "left", "truth must be one of")],
+)
+def test_a_question_without_a_right_answer_is_refused(choices, truth, message):
+    with pytest.raises(ValueError, match=message):
+        panels.predict(Reciprocal(), "?", truth=truth, choices=choices, idea="")
+
+
+def test_a_stored_prediction_keeps_its_words_and_its_picture():
+    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    bundle = asked._repr_mimebundle_()
+    assert bundle["text/plain"] == asked.readout
+    assert base64.b64decode(bundle["image/png"]) == asked.panel.picture.png

@@ -1,0 +1,139 @@
+"""Predict, then look: a panel that unlocks once its reader has committed to an answer."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+
+from gradlab.panels.panel import Panel, number
+
+
+def predict(
+    panel: Panel,
+    question: str,
+    *,
+    truth: float | str | Callable[[], float | str],
+    idea: str,
+    choices: Sequence[str] | None = None,
+) -> Prediction:
+    """The panel, locked until the reader predicts what it will show, or skips.
+
+    Args:
+        panel: any panel; its controls are disabled until then.
+        question: in words; it says the unit of the answer.
+        truth: the answer, or a function that works it out when it is needed: a number, or one of
+            ``choices``.
+        idea: what explains the answer, told afterwards, whatever was said.
+        choices: the answers to choose from; None asks for a number.
+
+    Raises:
+        ValueError: ``choices`` has fewer than two answers, or ``truth`` is none of them.
+    """
+    if choices is not None:
+        if len(choices) < 2:
+            raise ValueError(f"choices must offer two answers or more, got {list(choices)!r}")
+        if not callable(truth) and truth not in choices:
+            raise ValueError(f"truth must be one of {list(choices)!r}, got {truth!r}")
+    return Prediction(panel, question, truth, idea, choices)
+
+
+class Prediction(ipywidgets.VBox):
+    """See ``predict``. ``answer(value)`` and ``skip()`` do by code what the buttons do."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        question: str,
+        truth: float | str | Callable[[], float | str],
+        idea: str,
+        choices: Sequence[str] | None,
+    ) -> None:
+        self.panel, self._question, self._truth, self._idea = panel, question, truth, idea
+        self._choices = choices
+        self.field = (
+            ipywidgets.FloatText(value=None, description="I predict", layout={"width": "220px"})
+            if choices is None
+            else ipywidgets.RadioButtons(options=list(choices), value=None)
+        )
+        self.answer_button = ipywidgets.Button(description="Answer", button_style="primary")
+        self.skip_button = ipywidgets.Button(description="Skip", tooltip="Just show me")
+        self.answer_button.on_click(lambda _: self._answer_field())
+        self.skip_button.on_click(lambda _: self.skip())
+        self._form = ipywidgets.HBox(
+            [self.field, self.answer_button, self.skip_button],
+            layout={"align_items": "center", "flex_flow": "row wrap"},
+        )
+        self._said = ipywidgets.HTML()
+        super().__init__([self._said, self._form, panel])
+        self._lock(True)
+        self._say("")
+
+    @property
+    def readout(self) -> str:
+        """The question, what was said about the answer, and the panel's own readout."""
+        return "\n".join(
+            part for part in (self._question, self._verdict, self.panel.readout) if part
+        )
+
+    def answer(self, value: float | str) -> None:
+        """Commit to an answer: say how far off it is, and unlock the panel.
+
+        Raises:
+            ValueError: ``value`` is no number, or none of the choices; the panel stays locked.
+        """
+        if self._choices is not None and value not in self._choices:
+            raise ValueError(f"the answer must be one of {list(self._choices)!r}, got {value!r}")
+        truth = self._truth() if callable(self._truth) else self._truth
+        verdict = _compared(value, truth) if self._choices is None else _judged(value, truth)
+        self._open(f"{verdict} {self._idea}")
+
+    def skip(self) -> None:
+        """Unlock the panel without an answer."""
+        self._open("Skipped: move the slider and see.")
+
+    def _answer_field(self) -> None:
+        try:
+            self.answer(self.field.value)
+        except ValueError as error:
+            self._say(f"Not yet: {error}.")
+
+    def _open(self, verdict: str) -> None:
+        self._form.layout.display = "none"
+        self._lock(False)
+        self._say(verdict)
+
+    def _lock(self, locked: bool) -> None:
+        for control in (*self.panel.controls, self.panel.reset_button):
+            control.disabled = locked
+
+    def _say(self, verdict: str) -> None:
+        self._verdict = verdict
+        self._said.value = (
+            f"<p><b>Predict, then look.</b> {html.escape(self._question)}</p>"
+            f'<p role="status" aria-live="polite">{html.escape(verdict)}</p>'
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
+        picture = self.panel._repr_mimebundle_()["image/png"]
+        return bundle | {"text/plain": self.readout, "image/png": picture}
+
+
+def _judged(said: float | str, truth: float | str) -> str:
+    return f"{said}: right." if said == truth else f"You said {said}; it is {truth}."
+
+
+def _compared(said: float | str, truth: float | str) -> str:
+    """How far a number is off: as a ratio where that makes sense, else as a difference."""
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        raise ValueError(f"the answer must be a number, got {said!r}")
+    truth = float(truth)
+    if said > 0 and truth > 0:
+        ratio = max(said / truth, truth / said)
+        off = "as good as exact" if ratio < 1.05 else f"off by a factor of {number(ratio)}"
+    else:
+        off = "exact" if said == truth else f"off by {number(abs(said - truth))}"
+    return f"You said {number(said)}; it is {number(truth)}: {off}."
