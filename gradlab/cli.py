@@ -114,15 +114,16 @@ def _jupyter_arguments(
 
 
 def _tell(folder: Path, copied: "Copied") -> None:
-    for names, what in (
-        (copied.written, "new"),
-        (copied.updated, "updated"),
-        (copied.kept, "kept as you changed it"),
-    ):
-        for name in names:
-            print(f"{folder / name}: {what}")
+    """JupyterLab's own lines follow, on another stream: hence the flush."""
+    for name in copied.written:
+        print(f"{folder / name}: new")
+    for name in copied.updated:
+        print(f"{folder / name}: updated")
+    for name in copied.kept:
+        print(f"{folder / name}: kept as you changed it")
     for name, newer in copied.beside:
         print(f"{folder / name}: kept as you changed it; the new version is {newer}")
+    sys.stdout.flush()
 
 
 def _doctor() -> int:
