@@ -1,104 +1,19 @@
-"""Pictures from plain data: artists on given axes, nothing computed, nothing opened.
-
-Every ``draw_*`` function takes axes and numbers and returns the artists that a panel may move
-afterwards. One style sheet and one set of colours, safe for the colour-blind, serve all pictures.
-"""
+"""A gradient's magnitudes and norms, before and after clipping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import _GeneratorContextManager
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
-from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
-# Okabe & Ito 2008, "Color Universal Design": told apart by all common kinds of colour vision.
-BEFORE = "#9A9A9A"
-AFTER = "#0072B2"
-THRESHOLD = "#D55E00"
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-_STYLE: Any = {
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=CYCLE),
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "xtick.labelcolor": "#222222",
-    "ytick.labelcolor": "#222222",
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 2,
-}
-
-
-def style() -> _GeneratorContextManager[None]:
-    """The course's style sheet: ``with draw.style():`` around artists, or ``@draw.style()``."""
-    return mpl.rc_context(_STYLE)
-
-
-@dataclass(frozen=True)
-class Marker:
-    """A vertical line with a label: the threshold on the axis that it belongs to."""
-
-    line: Line2D
-    label: Text
-
-    @property
-    def artists(self) -> tuple[Artist, ...]:
-        """All that ``move`` moves."""
-        return self.line, self.label
-
-    def move(self, x: float | None, label: str = "") -> None:
-        """Go to ``x`` and say ``label`` beside it; None: be hidden."""
-        for artist in self.artists:
-            artist.set_visible(x is not None)
-        if x is None:
-            return
-        self.line.set_xdata([x, x])
-        self.label.set_text(f" {label} ")
-        self.label.set_x(x)
-        axes = self.line.axes
-        assert axes is not None
-        across = (axes.transData + axes.transAxes.inverted()).transform((x, 1))[0]
-        self.label.set_horizontalalignment("right" if across > 0.5 else "left")
-
-
-@style()
-def draw_marker(axes: Axes) -> Marker:
-    """Draw the line of a threshold, hidden until it is moved; its label is above the axes."""
-    axes.set_title(" ")  # room for the label
-    line = axes.axvline(axes.get_xlim()[1], color=THRESHOLD, linewidth=1.6, visible=False)
-    place = axes.get_xaxis_transform()
-    label = axes.text(
-        1, 1.01, "", color=THRESHOLD, fontsize=10, va="bottom", transform=place, visible=False
-    )
-    return Marker(line, label)
+from gradlab.draw.style import AFTER, BEFORE, Marker, decades, draw_marker, shorten, style
 
 
 @dataclass(frozen=True)
@@ -194,20 +109,3 @@ def draw_norms(axes: Axes, names: Sequence[str], before: ArrayLike, lowest: floa
     (after,) = axes.plot(norms, rows, "o", color=AFTER, markersize=5)
     decades(axes)
     return Norms(norms, after, change, band, draw_marker(axes))
-
-
-def shorten(name: str, width: int = 22) -> str:
-    """The name, with its middle left out where it is longer than ``width`` characters."""
-    if len(name) <= width:
-        return name
-    tail = (width - 1) * 2 // 3
-    return f"{name[: width - 1 - tail]}…{name[-tail:]}"
-
-
-def decades(axes: Axes) -> None:
-    """Ticks at powers of ten on logarithmic axes, few enough to be read."""
-    for axis in (axes.xaxis, axes.yaxis):
-        if axis.get_scale() == "log":
-            axis.set_major_locator(LogLocator(numticks=8))
-            axis.set_minor_formatter(NullFormatter())
-            axis.set_minor_locator(LogLocator(subs=[], numticks=8))
