@@ -37,8 +37,8 @@ clean: ## Remove .venv and everything that was built or cached
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gradlab notebooks tests \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# One stamp per extra: .venv/.course, .venv/.test, .venv/.bench.
-$(VENV)/.%: pyproject.toml $(VENV)/pyvenv.cfg
+# One stamp per extra: .venv/.course, .venv/.test, .venv/.bench. __init__.py holds the version.
+$(VENV)/.%: pyproject.toml gradlab/__init__.py $(VENV)/pyvenv.cfg
 	$(RUN)python -m pip install --editable '.[$*]'
 	@touch $@
 

@@ -1,5 +1,6 @@
 """The project as a whole: what an import costs, what a wheel carries, what `make check` runs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -20,8 +21,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
     """Standard output of a command that must succeed."""
-    import os
-
     done = subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, env=os.environ | environment
     )
@@ -60,7 +59,7 @@ def tracked_texts():
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
         if path.is_file():  # a file may be deleted and not yet committed
-            yield name, path.read_text(encoding="utf-8")
+            yield name, path.read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the tree is not a git checkout")
@@ -91,7 +90,12 @@ def test_pre_commit_runs_the_hook_offline_and_stops_a_commit_that_fails_it(tmp_p
 
 def make(*words: str, status: int = 0) -> str:
     """What make prints; nothing is installed, since it is a dry run or it fails at once."""
-    done = subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True)
+    # `make test` hands its own flags and variables down; this make is not to know of them.
+    handed_down = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VENV", "ARGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in handed_down}
+    done = subprocess.run(
+        ["make", *words], cwd=ROOT, capture_output=True, text=True, env=environment
+    )
     assert (done.returncode == 0) == (status == 0), done.stdout + done.stderr
     return done.stdout + done.stderr
 
