@@ -21,166 +21,58 @@ of NaN or 0, so one bad number reaches every layer.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from itertools import compress
 from math import inf
-from numbers import Real
-from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from gradlab.gradients import (
     Layer,
-    Parameters,
-    gather,
+    exceeding,
     grouped,
-    peak,
+    joined,
     scale_,
     scale_each_,
+    tensor_norms,
     unit_norms,
 )
-from gradlab.gradients import norms as norms_of
+from gradlab.rule import Clipped, Measured, NonFiniteGradient, Policy, Rule, number, positive
 from gradlab.running import RunningPercentile
 
-Policy = Literal["raise", "skip", "allow"]
+__all__ = [
+    "Adaptive",
+    "ByNorm",
+    "ByValue",
+    "Clipped",
+    "NonFiniteGradient",
+    "PerLayer",
+    "Percentile",
+    "Policy",
+    "Rule",
+]
 
 _EPS = 1e-6  # torch's: a zero norm divides nothing by zero
 
 
-class NonFiniteGradient(FloatingPointError):  # noqa: N818 - it is the name of what was found
-    """A gradient holds an infinity or a NaN; ``name`` says whose."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
-@dataclass(frozen=True, eq=False)
-class Clipped:
-    """What a rule did to a list of gradients.
-
-    The tensors are left on the first gradient's device, so that reading them is what waits for it.
-    They are float32, or float64 where a gradient is or where float32 would overflow.
-
-    Args:
-        total_norm: 0-dim; the norm of all gradients together, before clipping.
-        coefficient: 0-dim, in [0, 1]; norm after / norm before. 1 when nothing was changed, 0 when
-            the gradients were dropped (``nonfinite="skip"``).
-        fired: 0-dim bool; whether any gradient was changed or dropped.
-        layer_norms: (n,); the norm before clipping of each parameter that has a gradient, in the
-            order given, each parameter once.
-
-    Note:
-        For ``ByNorm`` and ``Percentile`` the coefficient is the factor applied to every gradient.
-        For the other rules it is an average over directions that were treated differently: two
-        steps with the same coefficient may have been turned by different angles.
-    """
-
-    total_norm: Tensor
-    coefficient: Tensor
-    fired: Tensor
-    layer_norms: Tensor
-
-    def __repr__(self) -> str:
-        norms = [f"{norm:.4g}" for norm in self.layer_norms.tolist()]
-        if len(norms) > 4:
-            norms[2:-1] = [f"... {len(norms) - 3} more ..."]
-        return (
-            f"Clipped(total_norm={self.total_norm:.4g}, coefficient={self.coefficient:.4g}, "
-            f"fired={bool(self.fired)}, layer_norms=[{', '.join(norms)}])"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Rule(ABC):
-    """What all clip rules share: measure once, judge the norm, act."""
-
-    nonfinite: Policy = field(default="raise", kw_only=True)
+@dataclass(frozen=True)
+class _NormBound(Rule):
+    max_norm: float
+    norm_type: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.nonfinite not in get_args(Policy):
-            raise ValueError(f"nonfinite must be one of {get_args(Policy)}, got {self.nonfinite!r}")
-
-    @torch.no_grad()
-    def clip_(self, parameters: Parameters) -> Clipped:
-        """What the rule did to the gradients of ``parameters``, which it clips in place.
-
-        Norms are accumulated in float32 or wider. Where that overflows although every entry is
-        finite, they are measured again in float64, and the gradient is clipped as it should be
-        (torch's coefficient is 0 there).
-
-        Args:
-            parameters: tensors, ``(name, tensor)`` pairs as ``model.named_parameters()`` yields
-                them, or one tensor; any mix of real dtypes and of devices. Parameters without a
-                gradient are passed over, repeated ones are clipped once. A sparse gradient is
-                coalesced and its stored rows are clipped.
-
-        Returns:
-            A ``Clipped`` on the device of the first gradient.
-
-        Raises:
-            NonFiniteGradient: a gradient holds an infinity or a NaN, and ``nonfinite="raise"``.
-            TypeError: ``parameters`` is none of the above, or a gradient is sparse in more than
-                its first dimension.
-        """
-        layers = gather(parameters)
-        if not layers:
-            zero = torch.tensor(0.0)
-            return Clipped(zero, torch.tensor(1.0), torch.tensor(False), zero.new_empty(0))
-        # Reading a number back costs a wait on CUDA and nothing on the CPU.
-        look = self.nonfinite != "allow" or not any(layer.gradient.is_cuda for layer in layers)
-        measured = self._measure(layers, torch.float32 if look else torch.float64)
-        if look and not measured.total_norm.isfinite():
-            measured = self._measure(layers, torch.float64)
-            if not measured.total_norm.isfinite():
-                return self._meet_nonfinite(layers, measured)
-        coefficient, fired = self._act_(layers, measured, look)
-        return Clipped(measured.total_norm, coefficient, fired, measured.layer_norms)
-
-    def _measure(self, layers: list[Layer], dtype: torch.dtype) -> _Measured:
-        units = norms_of([layer.gradient for layer in layers], self._order, dtype)
-        return _Measured.of(units, units, self._order, dtype)
+        super().__post_init__()
+        positive("max_norm", self.max_norm, may_be_inf=True)
+        positive("norm_type", self.norm_type, may_be_inf=True)
 
     @property
     def _order(self) -> float:
-        return float(getattr(self, "norm_type", 2.0))
-
-    @abstractmethod
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
-        """Clip in place; the coefficient, and whether anything changed.
-
-        Without `look` nothing may be read back, and a total that is not finite changes nothing.
-        """
-
-    def _meet_nonfinite(self, layers: list[Layer], measured: _Measured) -> Clipped:
-        if self.nonfinite == "raise":
-            first = int((~measured.layer_norms.isfinite()).int().argmax())
-            raise _complaint(layers[first])
-        if self.nonfinite == "skip":
-            for layer in layers:
-                layer.parameter.grad = None
-        kept = torch.tensor(self.nonfinite == "allow", device=measured.total_norm.device)
-        coefficient = kept.to(measured.total_norm.dtype)
-        return Clipped(measured.total_norm, coefficient, ~kept, measured.layer_norms)
-
-
-class _Measured(NamedTuple):
-    units: list[Tensor]  # per layer: the norm of each part that the rule treats as one
-    layer_norms: Tensor
-    total_norm: Tensor
-    dtype: torch.dtype  # at least this wide
-
-    @classmethod
-    def of(
-        cls, units: list[Tensor], norms: list[Tensor], order: float, dtype: torch.dtype
-    ) -> _Measured:
-        layer_norms = torch.stack([norm.to(norms[0].device) for norm in norms])
-        return cls(units, layer_norms, torch.linalg.vector_norm(layer_norms, order), dtype)
+        return float(self.norm_type)
 
 
 @dataclass(frozen=True)
-class ByNorm(Rule):
+class ByNorm(_NormBound):
     """Scale all gradients by one factor, so that their total norm is at most ``max_norm``.
 
     ``g <- g * min(1, max_norm / (||g|| + 1e-6))``. The direction is kept. Equal to
@@ -208,15 +100,7 @@ class ByNorm(Rule):
     tensor([0.6000, 0.8000])
     """
 
-    max_norm: float
-    norm_type: float = 2.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _positive("max_norm", self.max_norm, may_be_inf=True)
-        _positive("norm_type", self.norm_type, may_be_inf=True)
-
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
+    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         return _scale_(layers, measured.total_norm, float(self.max_norm), look)
 
 
@@ -226,7 +110,7 @@ class ByValue(Rule):
 
     Equal to ``torch.nn.utils.clip_grad_value_``.
 
-    Source: Mikolov 2012, "Statistical language models based on neural networks", section 3.2.2.
+    Source: Mikolov 2012, "Statistical language models based on neural networks" (thesis).
 
     Args:
         clip_value: the gradient's unit, in (0, inf).
@@ -248,30 +132,31 @@ class ByValue(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive("clip_value", self.clip_value)
+        positive("clip_value", self.clip_value)
 
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
+    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total, limit = measured.total_norm, float(self.clip_value)
-        over = [(peak(layer.gradient) > limit).to(total.device) for layer in layers]
-        fired = torch.stack(over).any() & total.isfinite()
-        if look:
-            if not fired:
-                return torch.ones_like(total), fired
-            touched = [layer.gradient for layer, hit in zip(layers, over, strict=True) if hit]
-            for group in grouped(touched):
-                torch._foreach_clamp_min_(group, -limit)
-                torch._foreach_clamp_max_(group, limit)
-        else:
+        groups = list(grouped([layer.gradient for layer in layers]))
+        over = [exceeding(group, limit) for group in groups]
+        fired = joined(over, total.device).any() & total.isfinite()
+        if not look:
             bound = torch.where(total.isfinite(), limit, inf)
             for layer in layers:
                 here = bound.to(layer.gradient)
                 layer.gradient.clamp_(-here, here)
+        elif fired:
+            for group, hits in zip(groups, over, strict=True):
+                if touched := list(compress(group, hits.tolist())):
+                    torch._foreach_clamp_min_(touched, -limit)
+                    torch._foreach_clamp_max_(touched, limit)
+        else:
+            return torch.ones_like(total), fired
         after = self._measure(layers, measured.dtype).total_norm
         return _ratio(after, total), fired
 
 
 @dataclass(frozen=True)
-class PerLayer(Rule):
+class PerLayer(_NormBound):
     """Scale each parameter's gradient by its own factor, so that its norm is at most ``max_norm``.
 
     ``g_l <- g_l * min(1, max_norm / (||g_l|| + 1e-6))`` for each parameter tensor l.
@@ -294,15 +179,7 @@ class PerLayer(Rule):
     Clipped(total_norm=3.041, coefficient=0.3676, fired=True, layer_norms=[3, 0.5])
     """
 
-    max_norm: float
-    norm_type: float = 2.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _positive("max_norm", self.max_norm, may_be_inf=True)
-        _positive("norm_type", self.norm_type, may_be_inf=True)
-
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
+    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         norms, total = measured.layer_norms, measured.total_norm
         factors = _factor(norms, float(self.max_norm)).where(total.isfinite(), 1.0)
         fired = ((factors < 1) & (norms > 0)).any()
@@ -346,24 +223,23 @@ class Adaptive(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive("clip_factor", self.clip_factor)
-        _positive("eps", self.eps)
+        positive("clip_factor", self.clip_factor)
+        positive("eps", self.eps)
 
-    def _measure(self, layers: list[Layer], dtype: torch.dtype) -> _Measured:
-        units = [unit_norms(layer.gradient, dtype) for layer in layers]
-        return _Measured.of(units, norms_of(units, 2.0, dtype), 2.0, dtype)
+    def _measure(self, layers: list[Layer], dtype: torch.dtype) -> Measured:
+        units = unit_norms([layer.gradient for layer in layers], dtype)
+        return Measured.of(units, tensor_norms(units, 2.0, dtype), 2.0, dtype)
 
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
+    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm
-        weights = [unit_norms(layer.weight(), measured.dtype) for layer in layers]
-        sizes = [unit.numel() for unit in weights]
-        norms = torch.cat([unit.flatten().to(total.device) for unit in measured.units])
-        bounds = torch.cat([unit.flatten().to(total.device) for unit in weights])
+        weights = unit_norms([layer.weight() for layer in layers], measured.dtype)
+        norms, bounds = joined(measured.units, total.device), joined(weights, total.device)
         bounds = bounds.clamp(min=float(self.eps)).mul(float(self.clip_factor))
         over = (norms >= bounds) & total.isfinite()
         factors = torch.where(over, bounds / norms.clamp(min=_EPS), 1.0)
         fired = ((factors < 1) & (norms > 0)).any()
         if not look or fired:
+            sizes = [unit.numel() for unit in measured.units]
             scale_each_([layer.gradient for layer in layers], factors.split(sizes))
         return _ratio(torch.linalg.vector_norm(norms * factors), total), fired
 
@@ -379,7 +255,7 @@ class Percentile(Rule):
     ``numpy.percentile`` of the whole history.
 
     Source: Seetharaman, Wichern, Pardo & Le Roux 2020, "AutoClip: adaptive gradient clipping for
-    source separation networks", Algorithm 1.
+    source separation networks", arXiv 2007.14469.
 
     Args:
         percentile: dimensionless, in [0, 100].
@@ -407,10 +283,10 @@ class Percentile(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= _number("percentile", self.percentile) <= 100:
+        if not 0 <= number("percentile", self.percentile) <= 100:
             raise ValueError(f"percentile must be in [0, 100], got {self.percentile!r}")
 
-    def _act_(self, layers: list[Layer], measured: _Measured, look: bool) -> tuple[Tensor, Tensor]:
+    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm
         self.seen.add(total.cpu() if look else total)
         max_norm = self.seen.quantile(float(self.percentile) / 100).to(total)
@@ -443,28 +319,3 @@ def _factor(norm: Tensor, max_norm: float | Tensor) -> Tensor:
 def _ratio(after: Tensor, before: Tensor) -> Tensor:
     """Norm after / norm before; 1 where that is 0 / 0 or inf / inf."""
     return (after / before).where((before > 0) & before.isfinite(), 1.0)
-
-
-def _complaint(layer: Layer) -> NonFiniteGradient:
-    gradient = layer.gradient
-    nans, infs = int(gradient.isnan().sum()), int(gradient.isinf().sum())
-    what = f"{nans} NaN and {infs} infinite of {gradient.numel()} values"
-    return NonFiniteGradient(
-        layer.name,
-        f"the gradient of {layer.name}, shape {tuple(layer.parameter.shape)}, is not finite: "
-        f"{what if nans or infs else 'its norm overflows float64'}. Nothing was changed; "
-        f"nonfinite='skip' drops such a step, nonfinite='allow' leaves it as it is",
-    )
-
-
-def _number(name: str, value: object) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    return float(value)
-
-
-def _positive(name: str, value: object, *, may_be_inf: bool = False) -> None:
-    number = _number(name, value)
-    if not number > 0 or (number == inf and not may_be_inf):
-        allowed = "(0, inf]" if may_be_inf else "(0, inf)"
-        raise ValueError(f"{name} must be in {allowed}, got {value!r}")

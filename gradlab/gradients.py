@@ -56,14 +56,16 @@ def gather(parameters: Parameters) -> list[Layer]:
         name, parameter = item if isinstance(item, tuple) else (f"parameter {place}", item)
         if not isinstance(parameter, Tensor):
             raise _wrong_type(parameter)
-        if parameter.grad is not None and id(parameter) not in found:
-            layer = Layer(name, parameter, _memory(name, parameter))
-            if layer.gradient.numel():  # an empty tensor has no inf-norm and nothing to clip
-                found[id(parameter)] = layer
+        grad = parameter.grad
+        if grad is None or id(parameter) in found:
+            continue
+        gradient = grad if grad.layout is torch.strided else _rows(name, parameter, grad)
+        if gradient.numel():  # an empty tensor has no inf-norm and nothing to clip
+            found[id(parameter)] = Layer(name, parameter, gradient)
     return list(found.values())
 
 
-def norms(tensors: Sequence[Tensor], norm_type: float, dtype: torch.dtype) -> list[Tensor]:
+def tensor_norms(tensors: Sequence[Tensor], norm_type: float, dtype: torch.dtype) -> list[Tensor]:
     """The norm of each tensor, on its device, accumulated in ``dtype`` or the tensor's if wider."""
     found: dict[int, Tensor] = {}
     for group in grouped(tensors):
@@ -73,21 +75,26 @@ def norms(tensors: Sequence[Tensor], norm_type: float, dtype: torch.dtype) -> li
     return [found[id(tensor)] for tensor in tensors]
 
 
-def unit_norms(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """The 2-norm of each row ``[i, ...]``, shaped to broadcast; of all of a vector or a scalar."""
-    wide = torch.promote_types(tensor.dtype, dtype)
-    if tensor.ndim < 2:
-        norm: Tensor = torch.linalg.vector_norm(tensor, dtype=wide)
-    else:
-        rest = tuple(range(1, tensor.ndim))
-        norm = torch.linalg.vector_norm(tensor, dim=rest, keepdim=True, dtype=wide)
-    return norm
+def unit_norms(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Each tensor's 2-norms of its rows ``[i, ...]``, or of all of a vector or a scalar.
+
+    Returns:
+        Per tensor a vector with one norm per row, or 0-dim.
+    """
+    whole = iter(tensor_norms([tensor for tensor in tensors if tensor.ndim < 2], 2.0, dtype))
+    return [next(whole) if tensor.ndim < 2 else _row_norms(tensor, dtype) for tensor in tensors]
 
 
-def peak(tensor: Tensor) -> Tensor:
-    """The largest magnitude, 0-dim; many times faster on a CPU than the inf-norm."""
-    low, high = tensor.aminmax()
-    return torch.maximum(-low, high)
+def joined(tensors: Iterable[Tensor], device: torch.device) -> Tensor:
+    """All elements, in order, as one vector on ``device``."""
+    flat = (tensor.flatten() for tensor in tensors)
+    return torch.cat([t if t.device == device else t.to(device) for t in flat])
+
+
+def exceeding(group: list[Tensor], limit: float) -> Tensor:
+    """Which tensors of one kind hold a magnitude above ``limit``, as they would round it."""
+    lows, highs = zip(*(tensor.aminmax() for tensor in group), strict=True)
+    return torch.maximum(-torch.stack(lows), torch.stack(highs)) > limit
 
 
 def scale_(tensors: list[Tensor], factor: Tensor) -> None:
@@ -116,18 +123,22 @@ def grouped(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     yield from groups.values()
 
 
-def _memory(name: str, parameter: Tensor) -> Tensor:
-    grad = parameter.grad
-    assert grad is not None
-    if grad.layout == torch.strided:
-        return grad
+def _row_norms(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    wide = torch.promote_types(tensor.dtype, dtype)
+    rest = tuple(range(1, tensor.ndim))  # not flattened: that would copy a channels-last tensor
+    norms: Tensor = torch.linalg.vector_norm(tensor, dim=rest, dtype=wide)
+    return norms
+
+
+def _rows(name: str, parameter: Tensor, grad: Tensor) -> Tensor:
+    """The stored rows of a sparse gradient, each once."""
     if grad.layout != torch.sparse_coo or grad.sparse_dim() != 1:
         raise TypeError(
             f"the gradient of {name} must be dense, or sparse (COO) in its first dimension only, "
             f"got layout {grad.layout}"
         )
-    parameter.grad = grad.coalesce()  # a row stored twice would be measured as two
-    return parameter.grad._values()
+    grad = parameter.grad = grad.coalesce()  # a row stored twice would be measured as two
+    return grad.values()
 
 
 def _wrong_type(got: object) -> TypeError:
