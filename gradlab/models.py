@@ -57,7 +57,8 @@ def mlp(
 
     Layer 1 is ``h = W x``; every later layer is ``h = W φ(norm(h))``, so the activation φ stands
     between the layers and not after the last. Biases are zero and weights are normal with standard
-    deviation ``gain / sqrt(fan_in)``. A random gradient v sent back through one layer then has
+    deviation ``gain / sqrt(fan_in)``. Without ``norm``, a random gradient v sent back through one
+    layer becomes, in the mean over weights,
 
         E|φ'(h) · Wᵀv|² = gain² · E[φ'(h)²] · |v|²     (add |v|² with ``residual``)
 
