@@ -46,16 +46,15 @@ class LivePicture:
     Args:
         figure: with all its artists; its size is the size of the picture.
         moving: the artists that will change. All others are drawn once, or when ``redraw`` says so.
-        description: what the picture shows, in words, for those who cannot see it.
     """
 
-    def __init__(self, figure: Figure, moving: Iterable[Artist], description: str) -> None:
+    def __init__(self, figure: Figure, moving: Iterable[Artist]) -> None:
         self._lock = RLock()
         self._canvas = FigureCanvasAgg(figure)
         self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
         for artist in self._moving:
             artist.set_animated(True)
-        self.widget = ipywidgets.Image(format="jpeg", tooltip=description)
+        self.widget = ipywidgets.Image(format="jpeg")
         self.widget.layout.max_width = "100%"
         self.redraw()
 

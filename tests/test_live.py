@@ -20,7 +20,7 @@ def wave():
     figure, (axes,) = subplots(4, 3)
     axes.set(xlim=(0, 1), ylim=(-1, 1), title="still")
     (line,) = axes.plot([0, 1], [0, 0])
-    return LivePicture(figure, [line], "a line"), line
+    return LivePicture(figure, [line]), line
 
 
 def test_a_moved_picture_equals_one_drawn_anew(wave):

@@ -153,7 +153,7 @@ class Reciprocal(Panel):
         figure, (axes,) = subplots(3, 2)
         (self.line,) = axes.plot([0, 1], [0, 1])
         self.slider = ipywidgets.FloatSlider(1, min=0, max=2)
-        super().__init__([self.slider], LivePicture(figure, [self.line], "a line"))
+        super().__init__([self.slider], LivePicture(figure, [self.line]))
 
     def show(self):
         inverse = 1 / self.slider.value
@@ -250,6 +250,15 @@ def test_an_empty_field_is_asked_for_again():
     asked.answer_button.click()
     assert "Not yet: the answer must be one of ['up', 'down'], got None." in asked.readout
     assert asked.panel.slider.disabled
+
+
+def test_an_unwritten_number_is_asked_for_again():
+    asked = panels.predict(Reciprocal(), "?", truth=1.0, idea="")
+    asked.answer_button.click()
+    assert "Not yet:" in asked.readout
+    asked.field.value = " 2 "
+    asked.answer_button.click()
+    assert "You said 2.00" in asked.readout
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,7 @@ class Panel(ipywidgets.VBox):
             except (ValueError, ArithmeticError, RuntimeError, OSError) as error:
                 said = f"Not possible: {error}"
         self._readout = said
-        # A live region: screen readers speak the sentence when it changes.
-        self._sentence.value = f'<p role="status" aria-live="polite">{html.escape(said)}</p>'
+        self._sentence.value = spoken(said)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
@@ -78,13 +77,21 @@ class Panel(ipywidgets.VBox):
         return bundle | {"text/plain": self.readout, "image/png": png}
 
 
+def spoken(text: str) -> str:
+    """The text as HTML that screen readers speak when it changes."""
+    return f'<p role="status" aria-live="polite" style="line-height: 1.4">{html.escape(text)}</p>'
+
+
 def log_slider(name: str, low: float, high: float, start: float) -> ipywidgets.FloatLogSlider:
-    """A slider from ``low`` to ``high`` in steps of a twentieth of a decade."""
+    """A slider from ``low`` to ``high`` in steps of a twentieth of a decade, about 12 %."""
+    step = 0.05
+    bottom = float(np.log10(low))
+    top, begin = (bottom + step * round((np.log10(x) - bottom) / step) for x in (high, start))
     return ipywidgets.FloatLogSlider(
-        value=start,
-        min=np.log10(low),
-        max=np.log10(high),
-        step=0.05,
+        value=10**begin,  # on the grid: the browser would move it there, and reset would miss it
+        min=bottom,
+        max=top,
+        step=step,
         description=name,
         readout_format=".3g",
         layout={"width": "420px"},

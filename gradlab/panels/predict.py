@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 
-from gradlab.panels.panel import Panel, number
+from gradlab.panels.panel import Panel, number, spoken
 
 
 def predict(
@@ -54,7 +54,7 @@ class Prediction(ipywidgets.VBox):
         self.panel, self._question, self._truth, self._idea = panel, question, truth, idea
         self._choices = choices
         self.field = (
-            ipywidgets.FloatText(value=None, description="I predict", layout={"width": "220px"})
+            ipywidgets.Text(placeholder="a number", description="I predict")
             if choices is None
             else ipywidgets.RadioButtons(options=list(choices), value=None)
         )
@@ -96,7 +96,7 @@ class Prediction(ipywidgets.VBox):
 
     def _answer_field(self) -> None:
         try:
-            self.answer(self.field.value)
+            self.answer(self.field.value if self._choices else float(self.field.value))
         except ValueError as error:
             self._say(f"Not yet: {error}.")
 
@@ -111,10 +111,8 @@ class Prediction(ipywidgets.VBox):
 
     def _say(self, verdict: str) -> None:
         self._verdict = verdict
-        self._said.value = (
-            f"<p><b>Predict, then look.</b> {html.escape(self._question)}</p>"
-            f'<p role="status" aria-live="polite">{html.escape(verdict)}</p>'
-        )
+        question = f"<b>Predict, then look.</b> {html.escape(self._question)}"
+        self._said.value = f'<p style="line-height: 1.4">{question}</p>{spoken(verdict)}'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}

@@ -72,8 +72,7 @@ class Threshold(Panel):
         finite = self._views[ALL].finite
         self._bars = draw.draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
         self._norms = draw.draw_norms(right, list(self._views), norms, lowest_norm)
-        said = "Histogram of the gradient's magnitudes and each layer's norm, before and after"
-        return LivePicture(figure, [*self._bars.artists, *self._norms.artists], said)
+        return LivePicture(figure, [*self._bars.artists, *self._norms.artists])
 
     def show(self) -> str:
         """Clip the shown layers' histograms at the slider's threshold."""
