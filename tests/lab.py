@@ -37,27 +37,31 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 
-READY = """async () => {
-  const panel = window.jupyterapp?.shell.currentWidget;
-  if (!panel?.sessionContext) return false;
-  await panel.revealed; await panel.sessionContext.ready;
-  return panel.sessionContext.session?.kernel?.status === 'idle';
+READY = """() => {
+  const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  return context?.isReady && context.session?.kernel?.status === 'idle';
 }"""
-RUN = """async () => {
-  await window.jupyterapp.commands.execute('notebook:run-all-cells');
-  return window.jupyterapp.shell.currentWidget.content.widgets
-    .filter(cell => cell.model.type === 'code')
-    .flatMap((cell, k) => cell.model.outputs.toJSON()
-      .filter(o => o.output_type === 'error' || o.name === 'stderr')
-      .map(o => `code cell ${k + 1}: ` + (o.evalue ? `${o.ename}: ${o.evalue}` : o.text)));
+RUN = """() => {
+  window.__ran = false;
+  window.jupyterapp.commands.execute('notebook:run-all-cells').finally(() => window.__ran = true);
 }"""
+RAN = """() => window.__ran && [...document.querySelectorAll(
+  '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.widget-view+json"]'
+)].every(output => output.querySelector('.jupyter-widgets'))"""
+COMPLAINTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .filter(cell => cell.model.type === 'code')
+  .flatMap((cell, k) => cell.model.outputs.toJSON()
+    .filter(output => output.output_type === 'error' || output.name === 'stderr')
+    .map(o => `code cell ${k + 1}: ` + (o.evalue ? `${o.ename}: ${o.evalue}` : o.text)))"""
 SLIDER = ".widget-hslider:visible, .widget-vslider:visible"
 CHOICE = ".widget-dropdown:visible, .widget-toggle-buttons:visible, .widget-select:visible"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 # The decoded pixels of every picture, so that a change is one that the eye could see.
 PICTURE = """async panel => {
   const hashes = [];
-  for (const image of panel.querySelectorAll('img')) {
+  const images = panel.querySelectorAll('img');
+  if (!images.length) throw new Error('the panel shows no picture');
+  for (const image of images) {
     await image.decode();
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
@@ -226,6 +230,13 @@ def browsing():
             browser.close()
 
 
+def playwright_error():
+    """The exception for what failed inside the browser."""
+    from playwright.sync_api import Error
+
+    return Error
+
+
 class Page:
     """One notebook in one tab; `console_errors` collects what the browser complains about."""
 
@@ -235,14 +246,16 @@ class Page:
         tab.on("console", lambda m: m.type == "error" and self.console_errors.append(m.text))
         tab.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
-    def run_all(self):
-        """Run every cell; returns errors and warnings, one string each."""
-        return self.tab.evaluate(RUN)
+    def run_all(self, timeout=120):
+        """Run every cell and see the widgets appear; returns errors and warnings of the cells."""
+        self.tab.evaluate(RUN)
+        wait_until(lambda: self.tab.evaluate(RAN), "all cells run, all widgets shown", timeout)
+        return self.tab.evaluate(COMPLAINTS)
 
     def panels(self):
-        """Every output with a slider and a picture, from top to bottom."""
-        outputs = self.tab.locator(".jp-OutputArea-child:has(.noUi-handle):has(img)")
-        return [Panel(self.tab, outputs.nth(k)) for k in range(outputs.count())]
+        """Every output with a slider, from top to bottom."""
+        outputs = self.tab.locator(".jp-OutputArea-child:has(.noUi-handle)")
+        return [Panel(self.tab, output) for output in outputs.all()]
 
 
 class Panel:
@@ -255,12 +268,15 @@ class Panel:
     def picture(self):
         """A fingerprint of the pixels."""
         self.output.scroll_into_view_if_needed()
-        for _ in range(20):
-            try:
-                return self.output.evaluate(PICTURE)
-            except Exception:  # repainted between reading the address and decoding
-                time.sleep(0.02)
-        return self.output.evaluate(PICTURE)
+        seen = []
+
+        def decoded():  # fails when a repaint comes between reading the address and decoding
+            with contextlib.suppress(playwright_error()):
+                seen.append(self.output.evaluate(PICTURE))
+            return seen
+
+        wait_until(decoded, "the panel shows a picture", 5)
+        return seen[0]
 
     def readout(self):
         """All words of the panel that are no control's."""
