@@ -5,6 +5,7 @@ afterwards. One style sheet and one set of colours, safe for the colour-blind, s
 """
 
 from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
+from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
 from gradlab.draw.style import (
     AFTER,
     BEFORE,
@@ -22,10 +23,15 @@ __all__ = [
     "BEFORE",
     "CYCLE",
     "THRESHOLD",
+    "Curve",
     "Magnitudes",
     "Marker",
     "Norms",
     "decades",
+    "draw_curve",
+    "draw_growth",
+    "draw_key",
+    "draw_law",
     "draw_magnitudes",
     "draw_marker",
     "draw_norms",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import ipywidgets
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from gradlab.models import Activation
 from gradlab.panels.growth import edges
 from gradlab.panels.panel import Panel, number
 
-DEEPEST, HIGHEST_GAIN = 100, 4.0
+DEEPEST, HIGHEST_GAIN = 64, 5.0
 WIDTH = BATCH = 64
 
 
@@ -39,8 +37,8 @@ def depth(
     Source: Glorot & Bengio 2010, sections 4.2.1 and 4.2.2; He et al. 2015, section 2.2.
 
     Args:
-        depth: number of layers to start with, 1 to 100.
-        gain: weights have standard deviation ``gain / sqrt(fan_in)``; 0 to 4, dimensionless. Moving
+        depth: number of layers to start with, 1 to 64.
+        gain: weights have standard deviation ``gain / sqrt(fan_in)``; 0 to 5, dimensionless. Moving
             it rescales the same weights.
         activation, residual, norm: as for ``models.mlp``.
         seed: of the weights, the batch and the gradient at the output.
@@ -100,12 +98,12 @@ class Depth(Panel):
         draw.draw_growth(axes, DEEPEST, "layer (1 is next to the input)", "norm of the gradient")
         blue, orange = draw.CYCLE[:2]
         self._arriving = draw.draw_curve(axes, "arriving at the layer", blue, "o")
-        self._arriving_expected = draw.draw_curve(axes, "predicted", blue)
+        self._arriving_law = draw.draw_law(axes, "predicted", blue)
         self._weights = draw.draw_curve(axes, "of the layer's weight", orange, "s")
-        self._weights_expected = draw.draw_curve(axes, "predicted", orange)
+        self._weights_law = draw.draw_law(axes, "predicted", orange)
         draw.draw_key(axes, columns=4)
-        curves = self._arriving, self._arriving_expected, self._weights, self._weights_expected
-        return LivePicture(figure, [a for curve in curves for a in curve.artists])
+        laws = self._arriving_law, self._weights_law
+        return LivePicture(figure, [*laws, *self._arriving.artists, *self._weights.artists])
 
     def _draw_network(self) -> None:
         """One network of the deepest kind: its first layers are any shallower one."""
@@ -134,14 +132,13 @@ class Depth(Panel):
         found = measured(self._network[: depth + 1], self._inputs, self._upstream)
         activation, residual, norm = kind
         mean = expected(
-            depth, gain=gain, activation=activation, residual=residual, norm=norm, width=WIDTH,
-            batch=BATCH,
-        )  # fmt: skip
+            depth, gain=gain, activation=activation, residual=residual, norm=norm, width=WIDTH
+        )
         layers = np.arange(1, depth + 1)
         self._arriving.move(layers, found.arriving)
-        self._arriving_expected.move(layers, mean.arriving)
+        self._arriving_law.set_data(layers, mean.arriving)
         self._weights.move(layers, found.weights)
-        self._weights_expected.move(layers, mean.weights)
+        self._weights_law.set_data(layers, mean.weights)
         said = "".join([", residual" * residual, f", {norm} norm" if norm else ""])
         what = f"depth {depth}, gain {number(gain)}, {activation}{said}"
         return f"{what}: {_in_words(found, mean)}{edges([*found.arriving, *found.weights])}"
@@ -149,11 +146,17 @@ class Depth(Panel):
 
 def _in_words(found: LayerGradients, mean: LayerGradients) -> str:
     first, last = found.weights[[0, -1]]
-    if math.isnan(mean.factor) and len(found.arriving) == 1:
+    if len(found.arriving) == 1:
         return f"one layer, nothing to multiply. Its weight's gradient has norm {number(first)}."
+    arriving, predicted = found.arriving, f"predicted factor per layer {number(mean.factor)}"
+    zero, lost = np.count_nonzero(arriving == 0), np.count_nonzero(~np.isfinite(arriving))
+    if lost:
+        return f"the gradient has overflowed in {lost} of {len(arriving)} layers ({predicted})."
+    if zero:
+        return f"the gradient is exactly zero in {zero} of {len(arriving)} layers ({predicted})."
     return (
-        f"the gradient that arrives at the first layer is {number(found.arriving[0])} times the "
-        f"last layer's; each layer multiplies it by {number(found.factor)} "
+        f"the gradient that arrives at the first layer is {number(arriving[0])} times the last "
+        f"layer's; each layer multiplies it by {number(found.factor)} "
         f"(predicted {number(mean.factor)}). "
         f"Norm of the weights' gradients: first layer {number(first)}, last layer {number(last)}."
     )

@@ -70,12 +70,12 @@ class Recurrence(Panel):
         draw.draw_growth(
             axes, LONGEST, "time step (the loss is at the last)", "norm of the gradient"
         )
-        self._expected = draw.draw_curve(axes, "radius^(steps back)", draw.BEFORE)
+        self._law = draw.draw_law(axes, "radius ^ steps back", draw.BEFORE)
         looks = zip(CELLS, draw.CYCLE, "os^v", strict=False)
         self._curves = {name: draw.draw_curve(axes, name, *look) for name, *look in looks}
         draw.draw_key(axes, columns=5)
-        curves = self._expected, *self._curves.values()
-        return LivePicture(figure, [a for curve in curves for a in curve.artists])
+        moving = [artist for curve in self._curves.values() for artist in curve.artists]
+        return LivePicture(figure, [self._law, *moving])
 
     def show(self) -> str:
         """Run the four networks forward and backward."""
@@ -88,10 +88,12 @@ class Recurrence(Panel):
         }
         times = np.arange(1, length + 1)
         powers = expected(radius, length)
-        self._expected.move(times, powers)
+        self._law.set_data(times, powers)
         for name, norms in found.items():
             self._curves[name].move(times, norms)
-        what = f"radius {number(radius)}, {length} steps, gate bias {number(bias)}"
+        what = (
+            f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, gate bias {number(bias)}"
+        )
         if length == 1:
             return f"{what}: one step, nothing to multiply."
         each = ", ".join(f"{number(norms[0])} ({name})" for name, norms in found.items())
