@@ -122,7 +122,10 @@ def _crop(area: NDArray[np.uint8], count: int, stream: int) -> Pixels:
     # Raw bits: numpy promises them for ever, unlike its random integers.
     rows, columns = np.random.PCG64(stream).random_raw(4 * count).reshape(2, -1)
     places = windows[rows % windows.shape[0], columns % windows.shape[1]]
-    patches: Pixels = places[np.ptp(places, axis=(2, 3)).max(axis=1) >= _FLAT][:count]
+    # Pixels lie in memory row by row, the channels side by side: reducing a row at a time is fast.
+    by_rows = places.transpose(0, 2, 3, 1)
+    span = by_rows.max(1).max(1) - by_rows.min(1).min(1)
+    patches: Pixels = places[span.max(1) >= _FLAT][:count]
     return patches
 
 

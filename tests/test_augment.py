@@ -1,0 +1,102 @@
+"""Laws of augmentation: every result is one that a person could have cut or mirrored by hand."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradlab.augment import flip, random_crop
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def distinct(n, c=2, h=5, w=6):
+    """Images in which no two pixels are equal, and none is black."""
+    return torch.arange(1.0, n * c * h * w + 1).reshape(n, c, h, w)
+
+
+@given(st.integers(0, 40), st.integers(0, 2**32 - 1))
+def test_a_flip_mirrors_an_image_whole_or_leaves_it(n, seed):
+    images = distinct(n)
+    before = images.clone()
+    for image, result in zip(images, flip(images, generator(seed)), strict=True):
+        mirrored = torch.stack([image[:, :, -1 - x] for x in range(image.shape[-1])], dim=-1)
+        assert torch.equal(result, image) or torch.equal(result, mirrored)
+    assert torch.equal(images, before)
+
+
+def test_half_of_all_images_are_flipped():
+    images = distinct(4000, 1, 1, 2)
+    flipped = (flip(images, generator()) != images).flatten(1).any(1)
+    assert flipped.float().mean().item() == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
+
+
+def shift(image, padded, padding):
+    """Every (top, left) at which ``image`` was cut from ``padded``, found by looking."""
+    h, w = image.shape[-2:]
+    return [
+        (top, left)
+        for top in range(2 * padding + 1)
+        for left in range(2 * padding + 1)
+        if torch.equal(padded[:, top : top + h, left : left + w], image)
+    ]
+
+
+@given(st.integers(0, 12), st.integers(0, 4), st.integers(0, 2**32 - 1))
+def test_a_crop_is_a_window_of_the_image_in_a_black_frame(n, padding, seed):
+    images = distinct(n)
+    before = images.clone()
+    for image, result in zip(images, random_crop(images, generator(seed), padding), strict=True):
+        framed = torch.zeros(2, 5 + 2 * padding, 6 + 2 * padding)
+        framed[:, padding : padding + 5, padding : padding + 6] = image
+        assert len(shift(result, framed, padding)) == 1
+    assert torch.equal(images, before)
+
+
+def test_every_shift_of_a_crop_is_equally_likely():
+    images = torch.zeros(8100, 1, 9, 9)
+    images[:, :, 4, 4] = 1  # one bright pixel, so that a crop shows where it was cut
+    places = random_crop(images, generator()).flatten(1).argmax(1).bincount(minlength=81)
+    expected = 8100 / 81
+    chi_squared = ((places - expected) ** 2 / expected).sum().item()
+    assert chi_squared < 80 + 4 * (2 * 80) ** 0.5  # 80 degrees of freedom, four deviations
+
+
+def test_a_crop_without_padding_changes_nothing():
+    assert torch.equal(random_crop(distinct(3), generator(), padding=0), distinct(3))
+
+
+@pytest.mark.parametrize("augment", [flip, random_crop])
+def test_the_same_seed_gives_the_same_augmentation_and_the_next_draw_another(augment):
+    images, seeded = distinct(32), generator(1)
+    first, second = augment(images, seeded), augment(images, seeded)
+    assert torch.equal(first, augment(images, generator(1)))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("augment", [flip, random_crop])
+def test_augmentation_is_the_same_on_every_device(augment, device):
+    images = distinct(16)
+    there = augment(images.to(device), generator(2))
+    assert there.device.type == device.type
+    assert torch.equal(there.cpu(), augment(images, generator(2)))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float64])
+@pytest.mark.parametrize("augment", [flip, random_crop])
+def test_augmentation_keeps_the_type(augment, dtype):
+    assert augment(torch.ones(2, 3, 8, 8, dtype=dtype), generator()).dtype == dtype
+
+
+@pytest.mark.parametrize("augment", [flip, random_crop])
+def test_a_single_image_is_refused_because_a_batch_is_meant(augment):
+    with pytest.raises(ValueError, match=r"images must have shape \(n, c, h, w\), got \(3, 8, 8\)"):
+        augment(torch.ones(3, 8, 8), generator())
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, True])
+def test_a_padding_that_is_no_count_of_pixels_is_refused(padding):
+    with pytest.raises(ValueError, match="padding must be an integer of at least 0"):
+        random_crop(distinct(1), generator(), padding)
