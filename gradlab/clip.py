@@ -140,7 +140,7 @@ class ByValue(Rule):
         over = [exceeding(group, limit) for group in groups]
         fired = joined(over, total.device).any() & total.isfinite()
         if not look:
-            bound = torch.where(total.isfinite(), limit, inf)
+            bound = torch.full_like(total, limit).where(total.isfinite(), inf)
             for layer in layers:
                 here = bound.to(layer.gradient)
                 layer.gradient.clamp_(-here, here)

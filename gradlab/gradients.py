@@ -57,11 +57,11 @@ def gather(parameters: Parameters) -> list[Layer]:
         if not isinstance(parameter, Tensor):
             raise _wrong_type(parameter)
         grad = parameter.grad
-        if grad is None or id(parameter) in found:
+        if grad is None:
             continue
         gradient = grad if grad.layout is torch.strided else _rows(name, parameter, grad)
         if gradient.numel():  # an empty tensor has no inf-norm and nothing to clip
-            found[id(parameter)] = Layer(name, parameter, gradient)
+            found.setdefault(id(parameter), Layer(name, parameter, gradient))
     return list(found.values())
 
 

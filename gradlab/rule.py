@@ -121,7 +121,7 @@ class Rule(ABC):
         if not layers:
             zero = torch.tensor(0.0)
             return Clipped(zero, torch.tensor(1.0), torch.tensor(False), zero.new_empty(0))
-        # Reading a number back costs a wait on CUDA and nothing on the CPU.
+        # Reading a number back costs a wait on CUDA, and nothing on a CPU, where float64 is slow.
         look = self.nonfinite != "allow" or not any(layer.gradient.is_cuda for layer in layers)
         measured = self._measure(layers, torch.float32 if look else torch.float64)
         if look and not measured.total_norm.isfinite():

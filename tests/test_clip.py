@@ -52,6 +52,14 @@ def twin(parameters):
     return [copy.deepcopy(p) for p in parameters]
 
 
+def reading(nonfinite, monkeypatch):
+    """The policy; "unread", it takes the way that CUDA gradients take, where nothing is read."""
+    policy, _, unread = nonfinite.partition(" ")
+    if unread:
+        monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    return policy
+
+
 def assert_same(parameters, others, tolerance=1e-6):
     for mine, theirs in zip(parameters, others, strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=tolerance, atol=1e-30)
@@ -266,8 +274,9 @@ def test_percentile_goes_on_from_its_saved_state():
     assert got + list(norms_after(second, norms[3:])) == expected
 
 
-def test_percentile_counts_no_norm_that_is_not_finite():
-    rule = Percentile(50.0, nonfinite="skip")
+@pytest.mark.parametrize("nonfinite", ["skip", "allow", "allow unread"])
+def test_percentile_counts_no_norm_that_is_not_finite(nonfinite, monkeypatch):
+    rule = Percentile(50.0, nonfinite=reading(nonfinite, monkeypatch))
     list(norms_after(rule, [2.0, 2.0]))
     w = torch.zeros(1, requires_grad=True)
     for bad in (math.nan, math.inf):
@@ -347,8 +356,9 @@ def test_norms_do_not_overflow_in_half_precision(rule):
 
 
 @each_rule
-@pytest.mark.parametrize("nonfinite", ["raise", "skip", "allow"])
-def test_a_finite_gradient_whose_square_overflows_is_still_clipped(rule, nonfinite):
+@pytest.mark.parametrize("nonfinite", ["raise", "skip", "allow", "allow unread"])
+def test_a_finite_gradient_whose_square_overflows_is_still_clipped(rule, nonfinite, monkeypatch):
+    nonfinite = reading(nonfinite, monkeypatch)
     w = torch.full((10, 10), 2.0, requires_grad=True)
     w.grad = torch.full((10, 10), 1e25)
     clipped = type(rule)(nonfinite=nonfinite, **bound_of(rule)).clip_(w)
@@ -430,13 +440,12 @@ def test_raise_names_the_first_bad_parameter_and_changes_nothing(rule, value):
 
 @each_rule
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("may_read", [True, False])
-def test_allow_leaves_every_gradient_as_it_is(rule, value, may_read, monkeypatch):
-    if not may_read:
-        monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+@pytest.mark.parametrize("nonfinite", ["allow", "allow unread"])
+def test_allow_leaves_every_gradient_as_it_is(rule, value, nonfinite, monkeypatch):
+    nonfinite = reading(nonfinite, monkeypatch)
     model = broken(value)
     before = gradients(model.parameters())
-    clipped = type(rule)(nonfinite="allow", **bound_of(rule)).clip_(model.parameters())
+    clipped = type(rule)(nonfinite=nonfinite, **bound_of(rule)).clip_(model.parameters())
     np.testing.assert_array_equal(flat(gradients(model.parameters())), flat(before))
     assert not clipped.total_norm.isfinite()
     assert (clipped.coefficient, clipped.fired) == (1, False)
@@ -457,16 +466,16 @@ def test_skip_leaves_weights_and_momentum_alone(rule):
 
 @each_rule
 @few
-@given(shapes, seeds, scales)
-def test_without_reading_back_the_result_is_the_same(rule, shapes, seed, scale):
-    reading = parameters_with_gradients(shapes, seed, scale)
-    blind = twin(reading)
-    expected = copy.deepcopy(rule).clip_(reading)
+@given(shapes, seeds, scales, st.sampled_from([torch.float32, torch.float64]))
+def test_without_reading_back_the_result_is_the_same(rule, shapes, seed, scale, dtype):
+    read = parameters_with_gradients(shapes, seed, scale, dtype)
+    blind = twin(read)
+    expected = copy.deepcopy(rule).clip_(read)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.Tensor, "is_cuda", True)
-        got = type(rule)(nonfinite="allow", **bound_of(rule)).clip_(blind)
-    assert_same(blind, reading)
-    torch.testing.assert_close(got.coefficient.float(), expected.coefficient)
+        nonfinite = reading("allow unread", patch)
+        got = type(rule)(nonfinite=nonfinite, **bound_of(rule)).clip_(blind)
+    assert_same(blind, read, 1e-6 if dtype == torch.float32 else 1e-12)
+    torch.testing.assert_close(got.coefficient.to(dtype), expected.coefficient)
     # Measured in float64, a norm may exceed the bound by less than float32 can tell.
     assert got.fired == expected.fired or got.coefficient > 1 - 1e-6
 
