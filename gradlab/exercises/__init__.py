@@ -1,0 +1,62 @@
+"""exercises: functions to write, that check themselves.
+
+In a notebook, start from a stub, write the lines that are missing, and ask::
+
+    from gradlab import exercises
+
+    exercises.names()                                # all of them
+    exercises.clip_by_value.stub                     # the cell to start from
+    exercises.clip_by_value.check(my_function)       # the smallest input that shows what is wrong
+    exercises.clip_by_value.hint()                   # an idea; again, for more of it
+    exercises.clip_by_value.solution()               # the code of a solution
+
+``check`` tries a few hundred inputs, always the same, and answers within about two seconds,
+whatever the function does. Each exercise lives in one module with all that belongs to it: the
+definition as slow and obvious Python, the laws that every right function obeys, the hints, a
+solution, and the typical wrong answers, each with the law that catches it.
+"""
+
+from gradlab.exercises.accumulation import exercise as clip_with_accumulation
+from gradlab.exercises.agc import exercise as agc_ratio
+from gradlab.exercises.by_global_norm import exercise as clip_by_global_norm
+from gradlab.exercises.by_global_norm_in_place import exercise as clip_by_global_norm_
+from gradlab.exercises.by_value import exercise as clip_by_value
+from gradlab.exercises.exercise import Exercise, Result, Text, Verdict
+from gradlab.exercises.judge import Law
+from gradlab.exercises.linear_chain import exercise as gradient_norm_of_linear_chain
+from gradlab.exercises.norms import exercise as norm_before_after
+from gradlab.exercises.unscaling import exercise as unscale_then_clip
+
+__all__ = [
+    "ALL",
+    "Exercise",
+    "Law",
+    "Result",
+    "Verdict",
+    "agc_ratio",
+    "clip_by_global_norm",
+    "clip_by_global_norm_",
+    "clip_by_value",
+    "clip_with_accumulation",
+    "gradient_norm_of_linear_chain",
+    "names",
+    "norm_before_after",
+    "unscale_then_clip",
+]
+
+ALL = (
+    clip_by_value,
+    clip_by_global_norm,
+    clip_by_global_norm_,
+    norm_before_after,
+    unscale_then_clip,
+    clip_with_accumulation,
+    gradient_norm_of_linear_chain,
+    agc_ratio,
+)
+"""Every exercise, from easy to hard."""
+
+
+def names() -> Text:
+    """An overview of all exercises, one per line."""
+    return Text("\n".join(repr(exercise) for exercise in ALL))
