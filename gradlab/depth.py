@@ -117,7 +117,8 @@ def expected(
 
     ``residual`` adds q(l-1) to the first and |δ(l)|² to the second line. ``norm`` feeds φ with
     variance 1 instead of q(l-1), and divides the second line by q(l-1); for ``"batch"``, where q is
-    a variance over the batch, E[φ]² is taken away from E[φ²] in the first line.
+    a variance over the batch, E[φ]² is taken away from E[φ²] in the first line, and in the third
+    line too, since what comes back through batch normalisation sums to zero over the batch.
 
     Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
     networks", eqs. 5, 6 and 14; He et al. 2015, "Delving deep into rectifiers", section 2.2 (E[φ'²]
@@ -140,17 +141,21 @@ def expected(
     0.8485
     """
     kept = 1.0 if residual else 0.0
-    variance, fed, factors = gain**2 + kept, [1.0], []
+    variance, factors = gain**2 + kept, []
+    squares, spreads = [1.0], [1.0]  # of what each layer is fed: mean square, and around its mean
     for _ in range(depth - 1):
         scale = 1 / (variance + _EPSILON) if norm else 1.0
         square, mean, slope = _moments(activation, variance * scale)
-        fed.append(square)
         factors.append(gain**2 * scale * slope + kept)
-        spread = square - mean**2 if norm == "batch" else square
-        variance = gain**2 * spread + kept * variance
+        squares.append(square)
+        spreads.append(square - mean**2 if norm == "batch" else square)
+        variance = gain**2 * spreads[-1] + kept * variance
     with np.errstate(all="ignore"):  # an overflow is a result
-        arriving = np.sqrt(np.cumprod([1.0, *reversed(factors)]))[::-1]
-        return LayerGradients(arriving, arriving * np.sqrt(width * np.array(fed)))
+        arriving = np.cumprod([1.0, *reversed(factors)])[::-1]
+        summed = np.array([kept] * (depth - 1) + [1.0])  # |Σ δ|² over the batch, below a batch norm
+        square, spread = np.array(squares), np.array(spreads)
+        weights = width * (spread * arriving + (square - spread) * summed)
+        return LayerGradients(np.sqrt(arriving), np.sqrt(weights))
 
 
 def _moments(activation: str, variance: float) -> tuple[float, float, float]:

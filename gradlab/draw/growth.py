@@ -65,7 +65,14 @@ def draw_curve(axes: Axes, label: str, color: str, marker: str) -> Curve:
         marker: of each point.
     """
     (line,) = axes.plot(
-        [], [], marker=marker, markersize=4, linewidth=0.8, color=color, label=label
+        [],
+        [],
+        marker=marker,
+        markerfacecolor="none",
+        markersize=5,
+        linewidth=0.8,
+        color=color,
+        label=label,
     )
     edge: Any = {"linestyle": "", "color": color, "clip_on": False, "zorder": 5, "markersize": 6}
     (beyond,) = axes.plot([], [], marker="D", markerfacecolor="white", **edge)
