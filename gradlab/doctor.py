@@ -96,7 +96,8 @@ def _memory(total: int | None, available: int | None) -> Finding:
 
 def _data() -> Iterator[Finding]:
     """The downloads are for those who want more than the course needs."""
-    from gradlab import data, downloads
+    from gradlab import data
+    from gradlab.data import downloads
 
     for source in data.available():
         if source.present:

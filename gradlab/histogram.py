@@ -1,9 +1,8 @@
 """A gradient counted by magnitude: sort nothing, keep counts.
 
-A float32 number is a sign, an exponent and a mantissa. Its top bits are therefore already a
-logarithmic bin: the exponent says which power of two, the first mantissa bits say where between
-that power and the next. ``LogHistogram`` counts those bit patterns, with ``2**MANTISSA_BITS`` bins
-to each factor of two, and answers every question of a threshold slider from the counts alone.
+``LogHistogram`` counts the elements of a tensor in bins of constant relative width, by the top bits
+of their bit patterns (room ``patterns``), and answers every question of a threshold slider from the
+counts alone.
 
 Within a bin, the values are taken to be spread evenly. All answers come from that one
 distribution, so they agree with each other: no cosine above 1, no norm that grows when the
@@ -13,7 +12,6 @@ threshold falls.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
@@ -24,18 +22,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-MANTISSA_BITS = 6
-RELATIVE_ERROR = 2.0**-MANTISSA_BITS
+from gradlab import patterns
+from gradlab.patterns import BINS, EDGES
+
+RELATIVE_ERROR = 2.0**-patterns.MANTISSA_BITS
 """The width of a bin, relative to its lower edge: no magnitude is misread by more (1.6 %)."""
 
-_SHIFT = 23 - MANTISSA_BITS
-_PATTERNS = 256 << MANTISSA_BITS  # magnitudes by their top bits; the last 64 are inf and NaN
-_BINS = 255 << MANTISSA_BITS
-_PIECE = 1 << 18  # elements counted at a time: small enough to stay in the cache
-
-_EDGES = (np.arange(_BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
-_EDGES[-1] = 2.0**128
-_LOW, _HIGH = _EDGES[:-1], _EDGES[1:]
+_LOW, _HIGH = EDGES[:-1], EDGES[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +73,12 @@ class LogHistogram:
             raise TypeError(f"tensor must hold real floating-point numbers, got {got}")
         if tensor.layout != torch.strided:
             raise TypeError(f"tensor must be dense (torch.strided), got layout {tensor.layout}")
-        values = tensor.detach().reshape(-1)
-        patterns = _count_patterns(values).reshape(2, _PATTERNS)
-        counts = patterns[:, :_BINS].copy()
-        zeros = 0
-        if counts[:, 0].any():  # zeros share their top bits with the smallest subnormals
-            zeros = values.numel() - int(values.count_nonzero())
-            counts[:, 0] = _smallest(values) if counts[:, 0].sum() > zeros else 0
-        return cls(counts, zeros, int(patterns[:, _BINS:].sum()))
+        return cls(*patterns.count(tensor.detach().reshape(-1)))
 
     @classmethod
     def empty(cls) -> LogHistogram:
         """The histogram of no elements: the neutral element of ``+``."""
-        return cls(np.zeros((2, _BINS), np.int64), 0, 0)
+        return cls(np.zeros((2, BINS), np.int64), 0, 0)
 
     def __add__(self, other: LogHistogram) -> LogHistogram:
         if not isinstance(other, LogHistogram):
@@ -230,7 +216,7 @@ class LogHistogram:
 
     def _split(self, threshold: Any) -> tuple[Any, Any, Any]:
         """The bin of each threshold, how many of its elements lie below, and its lower edge."""
-        k = np.clip(np.searchsorted(_EDGES, threshold, side="right") - 1, 0, _BINS - 1)
+        k = np.clip(np.searchsorted(EDGES, threshold, side="right") - 1, 0, BINS - 1)
         part = np.minimum((threshold - _LOW[k]) / (_HIGH[k] - _LOW[k]), 1.0)
         return k, part * (self._below[k + 1] - self._below[k]), _LOW[k]
 
@@ -242,7 +228,7 @@ class LogHistogram:
 
     def _clipped_moments(self, clip_value: float) -> tuple[float, float]:
         """Squared norm after clamping, and dot product with the elements before it."""
-        c = min(_positive("clip_value", clip_value), float(_EDGES[-1]))
+        c = min(_positive("clip_value", clip_value), float(EDGES[-1]))
         k, inside, low = self._split(c)
         square = self._squares[k] + inside * _mean_square(low, c)
         above = self._below[-1] - self._below[k] - inside
@@ -294,48 +280,3 @@ def _mean_square(low: Any, high: Any) -> Any:
 
 def _running(per_bin: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([np.zeros(1, per_bin.dtype), np.cumsum(per_bin)])
-
-
-def _smallest(values: Tensor) -> tuple[int, int]:
-    """How many positive and how many negative elements the lowest bin holds."""
-    positive = (values > 0) & (values < _EDGES[1])
-    negative = (values < 0) & (values > -_EDGES[1])
-    return int(positive.sum()), int(negative.sum())
-
-
-def _count_patterns(values: Tensor) -> NDArray[np.int64]:
-    """How often each pattern of sign, exponent and first mantissa bits occurs: (2 * _PATTERNS,)."""
-    if values.device.type != "cpu":
-        pieces = (_float32(piece).view(torch.int32) for piece in values.split(64 * _PIECE))
-        masked = ((bits >> _SHIFT) & (2 * _PATTERNS - 1) for bits in pieces)
-        return sum(
-            (m.bincount(minlength=2 * _PATTERNS).cpu().numpy() for m in masked), _no_counts()
-        )
-    workers = min(torch.get_num_threads(), values.numel() // (2 * _PIECE))
-    if workers < 2:
-        return _count_on_cpu(values)
-    with ThreadPoolExecutor(workers) as pool:  # numpy releases the GIL while it counts
-        return sum(pool.map(_count_on_cpu, values.chunk(workers)), _no_counts())
-
-
-def _count_on_cpu(values: Tensor) -> NDArray[np.int64]:
-    total = _no_counts()
-    patterns = np.empty(min(_PIECE, values.numel()), np.int64)
-    for piece in values.split(_PIECE):
-        bits = _float32(piece).view(torch.int32).numpy().view(np.uint32)
-        index = np.right_shift(bits, _SHIFT, out=patterns[: len(bits)], casting="unsafe")
-        total += np.bincount(index, minlength=2 * _PATTERNS)
-    return total
-
-
-def _no_counts() -> NDArray[np.int64]:
-    return np.zeros(2 * _PATTERNS, np.int64)
-
-
-def _float32(values: Tensor) -> Tensor:
-    """The values as float32; what float64 holds beyond its range goes to the ends of the range."""
-    if values.dtype != torch.float64:
-        return values.float()
-    limits = torch.finfo(torch.float32)
-    inside = values.abs().clamp(limits.smallest_normal, limits.max).copysign(values)
-    return torch.where(values.isfinite() & (values != 0), inside, values).float()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradlab import data, embedded
+from gradlab import data
+from gradlab.data import embedded
 
 EMBEDDED = ("digits", "patches", "faces")
 DOWNLOADED = ("mnist", "fashion-mnist", "cifar10", "wider-face")

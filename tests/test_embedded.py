@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradlab import embedded
+from gradlab.data import embedded
 
 READERS = {
     "digits": embedded.digits,

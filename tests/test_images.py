@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.augment import flip
-from gradlab.images import ImageData
+from gradlab.data.augment import flip
+from gradlab.data.images import ImageData
 
 
 def numbered(n):

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from gradlab import data
-from gradlab.wider import WiderFace
+from gradlab.data.wider import WiderFace
 
 # Two photographs: one wide with two faces and a box without width, one tall without any face
 # (the real file then has a line of zeros).

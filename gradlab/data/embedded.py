@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.reading import Arrays, Labels, Pixels, Splits, naming
+from gradlab.data.reading import Arrays, Labels, Pixels, Splits, naming
 
 _INSTALL = 'pip install "gradlab-course[course]"'
 _REMEDY = f"install again: {_INSTALL}"

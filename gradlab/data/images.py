@@ -73,7 +73,7 @@ class ImageData:
             steps: number of batches.
             epochs: number of passes over the data. With neither, the batches never end.
             device: where the batches go.
-            augment: a function of (images, generator), as :func:`gradlab.augment.flip` is; it
+            augment: a function of (images, generator), as :func:`gradlab.data.augment.flip` is; it
                 sees images in [0, 1] on ``device``, before they are standardised.
 
         Returns:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from gradlab.downloads import AGAIN, data_root, or_download, present
-from gradlab.reading import naming
+from gradlab.data.downloads import AGAIN, data_root, or_download, present
+from gradlab.data.reading import naming
 
 
 class WiderFace(Dataset[tuple[Tensor, Tensor]]):

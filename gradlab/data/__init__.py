@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gradlab import downloads, embedded
-from gradlab.augment import flip, random_crop
-from gradlab.images import ImageData
-from gradlab.wider import wider_face
+from gradlab.data import downloads, embedded
+from gradlab.data.augment import flip, random_crop
+from gradlab.data.images import ImageData
+from gradlab.data.wider import wider_face
 
 __all__ = ["ImageData", "Source", "available", "flip", "load", "random_crop", "wider_face"]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
-from gradlab.reading import Arrays, Labels, Pixels, naming
+from gradlab.data.reading import Arrays, Labels, Pixels, naming
 
 T = TypeVar("T")
 
