@@ -283,7 +283,13 @@ class Panel:
         words = self.output.locator(".widget-html-content")
         return "\n".join(words.all_inner_texts()).strip()
 
+    @property
+    def locked(self):
+        """Whether the first slider waits for a prediction."""
+        return self.slider().locked
+
     def state(self):
+        """Picture and readout."""
         return self.picture(), self.readout()
 
     def wait_until(self, truth, what, timeout=10):
@@ -322,9 +328,11 @@ class Panel:
             control.get_by_role("button", name=value, exact=True).click()
 
     def check(self, label, on=True):
+        """Tick the box called `label`, or clear it."""
         self.output.get_by_label(label).set_checked(on)
 
     def click(self, label):
+        """Press the button called `label`."""
         self.output.get_by_role("button", name=label).click()
 
     def _control(self, kind, label):
@@ -360,6 +368,11 @@ class Slider:
         mouse.down()
         mouse.move(track["x"] + position * track["width"], y, steps=8)
         mouse.up()
+
+    @property
+    def locked(self):
+        """Whether neither key nor mouse moves the handle."""
+        return self.track.get_attribute("disabled") is not None
 
     @property
     def position(self):
