@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import _GeneratorContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from cycler import cycler
@@ -90,6 +90,12 @@ def draw_marker(axes: Axes) -> Marker:
         1, 1.01, "", color=THRESHOLD, fontsize=10, va="bottom", transform=place, visible=False
     )
     return Marker(line, label)
+
+
+@style()
+def draw_legend(axes: Axes, corner: Literal["lower left", "upper right"]) -> None:
+    """Name what has been drawn, in a corner of the axes."""
+    axes.legend(loc=corner)
 
 
 def shorten(name: str, width: int = 22) -> str:

@@ -1,0 +1,124 @@
+"""A loss surface seen from above, paths over it, and a cut through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from gradlab.draw.style import style
+
+_LEVELS = (0.001, 0.01, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.4)
+
+
+@dataclass(frozen=True)
+class Path:
+    """The artists of ``draw_path``."""
+
+    way: Line2D
+    end: Line2D
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that a panel may move."""
+        return self.way, self.end
+
+    def move(self, x: ArrayLike, y: ArrayLike, end: ArrayLike, *, left: bool = False) -> None:
+        """Go through other points, shapes (n,), to ``end``, shape (2,).
+
+        The end is a dot, or a cross where the path has ``left`` the picture.
+        """
+        self.way.set_data(np.asarray(x), np.asarray(y))
+        self.end.set_data(*np.asarray(end)[:, None])
+        self.end.set_marker("X" if left else "o")
+
+
+@style()
+def draw_path(axes: Axes, label: str, color: str) -> Path:
+    """Draw an empty path; return the artists to move.
+
+    Args:
+        axes: whose limits are set: a path leaves them unchanged.
+        label: for the legend.
+        color: of the line and its points.
+    """
+    (way,) = axes.plot([], [], "o-", color=color, linewidth=1.6, markersize=3.5, label=label)
+    (end,) = axes.plot([], [], color=color, markersize=9, markeredgecolor="white", clip_on=False)
+    end.set_zorder(5)
+    return Path(way, end)
+
+
+@style()
+def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Line2D:
+    """Draw a loss over two parameters as a map; return the mark of the start, to be moved.
+
+    Args:
+        axes: empty axes.
+        w: (m,) increasing, horizontal.
+        b: (n,) increasing, vertical.
+        loss: (n, m): the darker, the higher; lines join points of equal loss.
+    """
+    w, b, height = np.asarray(w), np.asarray(b), np.asarray(loss)
+    extent = (w[0], w[-1], b[0], b[-1])
+    axes.imshow(
+        height, cmap="Greys", vmax=1.8 * height.max(), extent=extent, aspect="auto", origin="lower"
+    )
+    lines = axes.contour(w, b, height, levels=_LEVELS, colors="#8A8A8A", linewidths=0.6)
+    axes.clabel(lines, [0.01, 0.05, 0.07, 0.2, 0.4], fontsize=7, fmt="%g")
+    axes.grid(False)
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    axes.set(xlabel="weight w (dimensionless)", ylabel="bias b (dimensionless)")
+    axes.set_title("The loss from above: dark is high")
+    (start,) = axes.plot(
+        [], [], "s", color="black", markersize=7, markerfacecolor="white", zorder=4
+    )
+    return start
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The artists of ``draw_cut``."""
+
+    ground: Line2D
+    promise: Line2D
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that a panel may move."""
+        return self.ground, self.promise
+
+    def move(self, loss: ArrayLike, promise: ArrayLike) -> None:
+        """Show another loss along the line, and what the gradient at the start says of it."""
+        self.ground.set_ydata(np.asarray(loss))
+        self.promise.set_ydata(np.asarray(promise))
+
+
+@style()
+def draw_cut(axes: Axes, distances: ArrayLike, highest: float) -> Cut:
+    """Draw an empty cut through a loss surface; return the artists to move.
+
+    Args:
+        axes: empty axes.
+        distances: (n,) from the start; the start is at 0.
+        highest: the upper end of the vertical axis.
+    """
+    far = np.asarray(distances)
+    axes.set(xlim=(far[0], far[-1]), ylim=(-0.04 * highest, highest))
+    axes.set(xlabel="distance from the start (dimensionless)", ylabel="loss")
+    axes.set_title("From the start straight against its gradient")
+    (ground,) = axes.plot(far, 0 * far, color="#444444")
+    (promise,) = axes.plot(far, 0 * far, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
+    promise.set_label("what the gradient promises")
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.04))
+    return Cut(ground, promise)
+
+
+@style()
+def draw_fall(axes: Axes, steps: int, highest: float) -> None:
+    """Make empty axes ready for the loss after each of ``steps`` steps, from 0 to ``highest``."""
+    axes.set(xlim=(0, steps), ylim=(-0.04 * highest, highest), xlabel="step", ylabel="loss")
+    axes.set_title("After each step")
