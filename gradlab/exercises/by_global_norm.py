@@ -89,7 +89,7 @@ def forgets_the_root(gradients: Gradients, max_norm: float) -> Gradients:
     return [gradient * min(1.0, max_norm / (squares + 1e-6)) for gradient in gradients]
 
 
-def divides_by_a_zero_tensor(gradients: Gradients, max_norm: float) -> Gradients:
+def divides_zero_by_zero(gradients: Gradients, max_norm: float) -> Gradients:
     total_norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     return [gradient / total_norm * total_norm.clamp(max=max_norm) for gradient in gradients]
 
@@ -128,7 +128,7 @@ exercise = Exercise(
         adds_norms_without_squaring: BOUND,
         forgets_the_root: BOUND,
         makes_the_length_one: BOUND,
-        divides_by_a_zero_tensor: ZERO,
+        divides_zero_by_zero: ZERO,
         divides_by_zero: ANSWERS,
         works_in_place: UNTOUCHED,
         returns_one_long_vector: FORM,

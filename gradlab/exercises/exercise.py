@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gradlab.exercises.judge import TAKES, WRITTEN, Finding, Judge, Law, is_unwritten
-from gradlab.exercises.search import Search
+from gradlab.exercises.search import search
 from gradlab.exercises.values import ABSOLUTE, RELATIVE, form
 from gradlab.exercises.watch import watched
 
@@ -174,7 +174,12 @@ class Exercise:
             function: what the student wrote, with the arguments of the stub.
 
         Returns:
-            The verdict, with its evidence.
+            The verdict, with its evidence; shown, it is the message to the student.
+
+        Example:
+            >>> from gradlab import exercises
+            >>> exercises.clip_by_value.check(lambda gradient, clip_value: gradient).verdict
+            <Verdict.BROKEN: 'not yet right'>
 
         Raises:
             ModuleNotFoundError: if Hypothesis, which generates the inputs, is not installed.
@@ -183,12 +188,12 @@ class Exercise:
             raise ModuleNotFoundError("check needs the package hypothesis: pip install hypothesis")
         with watched() as worker:
             judge = Judge(self.name, function, self.spec, self.laws, worker)
-            search = Search(self.cases(), judge)
-            finding = self._misuse(function) or search.run()
+            misuse = self._misuse(function)
+            finding, tried = (misuse, 0) if misuse else search(self.cases, judge)
         if worker.thread.is_alive() and finding is not None:
             rest = ("note", "it still runs in the background: restart the kernel to end it")
             finding = replace(finding, rows=(*finding.rows, rest))
-        return Result(self.name, judge.laws, search.tried, finding)
+        return Result(self.name, judge.laws, tried, finding)
 
     def _misuse(self, function: Any) -> Finding | None:
         """What can be said without calling the function."""

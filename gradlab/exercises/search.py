@@ -1,9 +1,12 @@
-"""The search for the smallest input on which a function breaks a law, by Hypothesis."""
+"""The search for the smallest input on which a function breaks a law, by Hypothesis.
+
+The seed is fixed and nothing is stored, so one function always gets one answer.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,91 +16,96 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 Case = tuple[Any, ...]
+Cases = Callable[[], "SearchStrategy[Case]"]
 
 CASES = 200
 """How many inputs are tried."""
 MORE_CASES = 50
 """How many of them follow the first that breaks a law, in case a more telling law breaks."""
 SMALLER_CASES = 500
-"""How many more are tried to make a counterexample smaller."""
+"""How many calls may be spent on making a counterexample smaller."""
 SECONDS = 1.0
 """The time that the function may take for all of them; a slow one is tried on fewer."""
 
 
 class _Enough(BaseException):
-    """Ends a search through all of Hypothesis, which stops for nothing less."""
+    """Ends a search through all of Hypothesis, which stops for no mere Exception."""
 
 
-@dataclass
-class Search:
-    """First all inputs, for the first law that breaks; then smaller inputs that break the same.
-
-    The seed is fixed and nothing is stored, so one function always gets one answer.
-    """
-
-    cases: "SearchStrategy[Case]"
-    judge: Judge
-    tried: int = 0
+def search(cases: Cases, judge: Judge) -> tuple[Finding | None, int]:
+    """The first law that breaks, on the smallest input found, and how many inputs were tried."""
     finding: Finding | None = None
-    _left: int = CASES
+    tried, last = 0, CASES
+    for case in _inputs(cases):
+        if tried == last or judge.worker.seconds > SECONDS:
+            break
+        tried += 1
+        found = judge(case)
+        if found is None:
+            continue
+        last = min(last, tried + MORE_CASES)
+        if finding is None or judge.order.index(found.law) < judge.order.index(finding.law):
+            finding = found
+        if found.law is STOPS:  # the worker answers no more
+            return found, tried
+    return finding and _smaller(cases, judge, finding), tried
 
-    def run(self) -> Finding | None:
-        """The broken law with the smallest input that was found for it, or None."""
-        with _nothing_stored():
-            self._find(self._explore)
-            if self.finding is not None and self.finding.law is not STOPS:
-                self._left = SMALLER_CASES
-                self._find(self._shrink)
-        return self.finding
 
-    def _find(self, condition: Callable[[Case], bool]) -> None:
-        from hypothesis import Phase, Verbosity, find, settings
-        from hypothesis.errors import HypothesisException
+@cache
+def _inputs(cases: Cases) -> tuple[Case, ...]:
+    """The inputs of an exercise, drawn once."""
+    drawn: list[Case] = []
 
-        # none was found, or enough were, or the function changes its mind
-        with suppress(HypothesisException, _Enough):
-            find(
-                self.cases,
-                condition,
-                settings=settings(
-                    max_examples=CASES,
-                    derandomize=True,
-                    database=None,
-                    deadline=None,
-                    phases=(Phase.generate, Phase.shrink),
-                    verbosity=Verbosity.quiet,
-                ),
-                random=Random(0),
-            )
-
-    def _explore(self, case: Case) -> bool:
-        finding = self._judged(case)
-        self.tried += 1
-        if finding is not None:
-            self._left = min(self._left, MORE_CASES)
-            if self.finding is None or self._rank(finding) < self._rank(self.finding):
-                self.finding = finding
+    def keep(case: Case) -> bool:
+        drawn.append(case)
         return False
 
-    def _shrink(self, case: Case) -> bool:
-        finding = self._judged(case)
-        if self.finding is None or finding is None or finding.law is not self.finding.law:
+    _find(cases, keep)
+    return tuple(drawn)
+
+
+def _smaller(cases: Cases, judge: Judge, finding: Finding) -> Finding:
+    """The finding on the smallest input that breaks the same law."""
+    left = SMALLER_CASES
+
+    def breaks_the_same_law(case: Case) -> bool:
+        nonlocal finding, left
+        if left == 0 or judge.worker.seconds > SECONDS:
+            raise _Enough
+        left -= 1
+        found = judge(case)
+        if found is not None and found.law is STOPS:
+            finding = found
+            raise _Enough
+        if found is None or found.law is not finding.law:
             return False
-        self.finding = finding  # Hypothesis tries its smallest input last
+        finding = found  # Hypothesis tries its smallest input last
         return True
 
-    def _rank(self, finding: Finding) -> int:
-        return self.judge.order.index(finding.law)
+    _find(cases, breaks_the_same_law)
+    return finding
 
-    def _judged(self, case: Case) -> Finding | None:
-        if self._left == 0 or self.judge.worker.seconds > SECONDS:
-            raise _Enough
-        self._left -= 1
-        finding = self.judge(case)
-        if finding is not None and finding.law is STOPS:  # the worker answers no more
-            self.finding = finding
-            raise _Enough
-        return finding
+
+def _find(cases: Cases, condition: Callable[[Case], bool]) -> None:
+    """Draw inputs until the condition is met, then smaller ones that meet it."""
+    from hypothesis import Phase, Verbosity, find, settings
+    from hypothesis.errors import HypothesisException
+
+    # none was found, or enough were, or the function changes its mind
+    with suppress(HypothesisException, _Enough), _nothing_stored():
+        find(
+            cases(),
+            condition,
+            settings=settings(
+                max_examples=CASES,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                phases=(Phase.generate, Phase.shrink),
+                verbosity=Verbosity.quiet,
+            ),
+            random=Random(0),
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ behind. Only C code that never lets go of the interpreter, as in ``sum(itertools
 import ctypes
 import gc
 import io
+import random
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import numpy
 import torch
 
 CALL_SECONDS = 1.0
@@ -86,6 +88,8 @@ class Worker:
 
 def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Outcome:
     torch.default_generator.manual_seed(0)  # random answers are the same at every call
+    random.seed(0)
+    numpy.random.seed(0)  # noqa: NPY002
     started = time.monotonic()
     try:
         return function(*arguments), None, time.monotonic() - started
@@ -105,6 +109,7 @@ def watched() -> Iterator[Worker]:
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=_gpus()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dtype, output, collects = torch.get_default_dtype(), sys.stdout, gc.isenabled()
+        numbers, arrays = random.getstate(), numpy.random.get_state()  # noqa: NPY002
         gc.disable()  # Hypothesis follows collections, and fails in one at the end of a recursion
         torch.set_default_dtype(torch.float32)
         sys.stdout = _Diverted(output, worker)
@@ -115,6 +120,8 @@ def watched() -> Iterator[Worker]:
             worker.end()
             sys.stdout = output
             torch.set_default_dtype(dtype)
+            random.setstate(numbers)
+            numpy.random.set_state(arrays)  # noqa: NPY002
             if collects:
                 gc.enable()
 
@@ -124,7 +131,7 @@ def _gpus() -> range:
     return range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
 
 
-class _Diverted(io.TextIOBase):
+class _Diverted:
     """A standard output that keeps apart what a worker prints."""
 
     def __init__(self, output: Any, worker: Worker) -> None:
@@ -134,5 +141,5 @@ class _Diverted(io.TextIOBase):
         prints = threading.current_thread() is self._worker.thread
         return int((self._worker.printed if prints else self._output).write(text))
 
-    def flush(self) -> None:
-        self._output.flush()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
