@@ -153,8 +153,8 @@ def expected(
     with np.errstate(all="ignore"):  # an overflow is a result
         arriving = np.cumprod([1.0, *reversed(factors)])[::-1]
         summed = np.array([kept] * (depth - 1) + [1.0])  # |Σ δ|² over the batch, below a batch norm
-        square, spread = np.array(squares), np.array(spreads)
-        weights = width * (spread * arriving + (square - spread) * summed)
+        around, centre = np.array(spreads), np.subtract(squares, spreads)
+        weights = width * (around * arriving + centre * summed)
         return LayerGradients(np.sqrt(arriving), np.sqrt(weights))
 
 
