@@ -55,8 +55,8 @@ def find(
         before it grew too large some steps earlier.
 
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-    >>> _ = nn.init.constant_(model[2].weight, torch.inf)
-    >>> find(model, torch.ones(4, 2), torch.tensor([0, 1, 0, 1])).output
+    >>> _ = nn.init.constant_(model[2].weight, float("inf"))
+    >>> find(model, Tensor([[1, 2]]), Tensor([[0, 1]])).output
     '2'
     """
     outputs: list[str] = []

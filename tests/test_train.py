@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -75,3 +76,91 @@ def test_accuracy_counts_the_right_answers_and_leaves_the_mode_alone():
         named = torch.cat([model(x) for x, _ in images.in_order(7)]).argmax(1)
     assert train.accuracy(model, images, batch_size=9) == (named == images.labels).double().mean()
     assert model.training
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.1])
+def test_a_run_holds_what_the_textbook_loop_saw(batches, max_norm):
+    ours, textbook = small(), small()
+    rule = None if max_norm is None else clip.ByNorm(max_norm)
+    run = train.run(ours, torch.optim.SGD(ours.parameters(), lr=0.1), batches, rule=rule)
+
+    optimizer = torch.optim.SGD(textbook.parameters(), lr=0.1)
+    for step, (inputs, targets) in enumerate(batches):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(textbook(inputs), targets)
+        loss.backward()
+        norms = torch.stack([p.grad.norm() for p in textbook.parameters()])
+        bound = math.inf if max_norm is None else max_norm
+        assert run.losses[step] == loss.item()
+        assert run.total_norms[step] == pytest.approx(norms.norm().item(), rel=1e-6)
+        assert run.layer_norms[step] == pytest.approx(norms.numpy(), rel=1e-6)
+        assert run.coefficients[step] == pytest.approx(
+            min(1, bound / norms.norm().item()), rel=1e-4
+        )
+        assert run.fired[step] == (norms.norm() > bound)
+        torch.nn.utils.clip_grad_norm_(textbook.parameters(), min(bound, 1e30))
+        optimizer.step()
+    assert len(run) == len(batches)
+    assert run.layers == tuple(name for name, _ in ours.named_parameters())
+    assert (run.diverged, math.isnan(run.accuracy)) == (None, True)
+    for a, b in zip(ours.parameters(), textbook.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_run_that_diverges_ends_before_that_step_and_names_the_layer(batches):
+    model = small()
+    batches[3] = (batches[3][0] * math.inf, batches[3][1])
+    run = train.run(model, torch.optim.SGD(model.parameters(), lr=0.1), batches)
+    assert len(run) == 3
+    assert run.diverged.output == "0"
+    assert np.isfinite(run.losses).all()
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_a_run_that_diverges_at_once_is_empty(batches):
+    model = small()
+    torch.nn.init.constant_(model[2].weight, math.nan)
+    run = train.run(model, torch.optim.SGD(model.parameters(), lr=0.1), batches)
+    assert (len(run), run.layer_norms.shape) == (0, (0, 4))
+    assert run.diverged.output == "2"
+
+
+def test_a_run_measures_the_accuracy_of_the_weights_it_ends_with():
+    images = data.load("faces", "test")
+    model = models.mlp(1, 8, inputs=25 * 25, outputs=2)
+    batches = images.batches(10, seed=0, steps=2)
+    run = train.run(model, torch.optim.SGD(model.parameters(), lr=0.1), batches, test=images)
+    assert run.accuracy == train.accuracy(model, images)
+
+
+@pytest.mark.parametrize(
+    ("rule", "some", "message"),
+    [
+        (clip.ByNorm(1.0, nonfinite="skip"), 6, "rule must have nonfinite='raise', got 'skip'"),
+        (None, 0, "batches must hold one batch or more, got none"),
+    ],
+)
+def test_a_run_that_could_not_say_where_it_ends_is_refused(batches, rule, some, message):
+    model = small()
+    with pytest.raises(ValueError, match=message):
+        train.run(model, torch.optim.SGD(model.parameters(), lr=0.1), batches[:some], rule=rule)
+
+
+def test_clipping_lengthens_no_vanished_gradient():
+    """A deep tanh network of gain 0.5: what reaches layer 1 is no larger with clipping."""
+    runs = []
+    for rule in (None, clip.ByNorm(0.001)):
+        torch.manual_seed(0)
+        model = models.mlp(30, 16, activation="tanh", gain=0.5, outputs=3)
+        inputs = torch.randn(32, 16)
+        batches = [(inputs, torch.arange(32) % 3)] * 5
+        runs.append(
+            train.run(model, torch.optim.SGD(model.parameters(), lr=0.1), batches, rule=rule)
+        )
+    free, clipped = runs
+    first, last = (free.layers.index(f"layer{n}.linear.bias") for n in (1, 30))
+    assert clipped.fired.all()
+    assert free.layer_norms[0, first] == clipped.layer_norms[0, first] > 0
+    for run in runs:
+        assert (run.layer_norms[:, first] < 1e-6 * run.layer_norms[:, last]).all()
+    assert (clipped.layer_norms * clipped.coefficients[:, None] <= clipped.layer_norms).all()
