@@ -4,8 +4,21 @@ Every ``draw_*`` function takes axes and numbers and returns the artists that a 
 afterwards. One style sheet and one set of colours, safe for the colour-blind, serve all pictures.
 """
 
+from gradlab.draw.cliff import Cut, Path, draw_cut, draw_fall, draw_path, draw_surface
 from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
 from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
+from gradlab.draw.per_sample import Bias, Samples, draw_bias, draw_samples
+from gradlab.draw.plane import (
+    Angle,
+    Arrow,
+    Compass,
+    draw_angle,
+    draw_arrow,
+    draw_compass,
+    draw_plane,
+)
+from gradlab.draw.rules import LEAST_KEPT, Kept, Turn, draw_kept, draw_turn
+from gradlab.draw.runs import Trace, draw_race, draw_trace
 from gradlab.draw.style import (
     AFTER,
     BEFORE,
@@ -13,6 +26,7 @@ from gradlab.draw.style import (
     THRESHOLD,
     Marker,
     decades,
+    draw_legend,
     draw_marker,
     shorten,
     style,
@@ -22,19 +36,45 @@ __all__ = [
     "AFTER",
     "BEFORE",
     "CYCLE",
+    "LEAST_KEPT",
     "THRESHOLD",
+    "Angle",
+    "Arrow",
+    "Bias",
+    "Compass",
     "Curve",
+    "Cut",
+    "Kept",
     "Magnitudes",
     "Marker",
     "Norms",
+    "Path",
+    "Samples",
+    "Trace",
+    "Turn",
     "decades",
+    "draw_angle",
+    "draw_arrow",
+    "draw_bias",
+    "draw_compass",
     "draw_curve",
+    "draw_cut",
+    "draw_fall",
     "draw_growth",
+    "draw_kept",
     "draw_key",
     "draw_law",
+    "draw_legend",
     "draw_magnitudes",
     "draw_marker",
     "draw_norms",
+    "draw_path",
+    "draw_plane",
+    "draw_race",
+    "draw_samples",
+    "draw_surface",
+    "draw_trace",
+    "draw_turn",
     "shorten",
     "style",
 ]

@@ -1,14 +1,34 @@
 """Panels: sliders over pictures of real gradients, ready to be shown at the end of a cell.
 
+- ``cliff``: what does one step off the cliff look like, and what does clipping change?
 - ``depth``: what do many layers, one after the other, make of a gradient?
+- ``geometry``: where in the plane does clipping move a gradient, and does it turn it?
+- ``per_sample``: what if every sample's gradient is clipped before they are averaged?
+- ``race``: the same training, clipped differently; who learns, and who is lost?
 - ``recurrence``: what do many steps through the same weights make of a gradient?
+- ``rules``: when all clip rules leave the same length, who pays and who turns it?
 - ``threshold``: what would clipping at this threshold do to this gradient?
 - ``predict``: any panel, locked until its reader has predicted what it will show
 """
 
+from gradlab.panels.cliff import cliff
 from gradlab.panels.depth import depth
+from gradlab.panels.geometry import geometry
+from gradlab.panels.per_sample import per_sample
 from gradlab.panels.predict import predict
+from gradlab.panels.race import race
 from gradlab.panels.recurrence import recurrence
+from gradlab.panels.rules import rules
 from gradlab.panels.threshold import threshold
 
-__all__ = ["depth", "predict", "recurrence", "threshold"]
+__all__ = [
+    "cliff",
+    "depth",
+    "geometry",
+    "per_sample",
+    "predict",
+    "race",
+    "recurrence",
+    "rules",
+    "threshold",
+]
