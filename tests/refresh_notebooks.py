@@ -213,6 +213,8 @@ def main(arguments=None):
     work = check if options.check else refresh
     failed = False
     for path in options.notebook or sorted(NOTEBOOKS.glob("*.ipynb")):
+        if not path.is_file():
+            parser.error(f"notebook must be a file, got {path}")
         for sentence in work(path):
             print(f"{path.name}: {sentence}", file=sys.stderr)
             failed = True

@@ -196,6 +196,12 @@ def test_a_notebook_over_its_budget_is_a_failure(tmp_path, monkeypatch, capsys):
     assert "allowed are 0.001 GB" in said
 
 
+def test_a_notebook_that_is_not_there_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        refresh_notebooks.main([str(tmp_path / "gone.ipynb")])
+    assert "notebook must be a file, got" in capsys.readouterr().err
+
+
 def changed(change):
     """A notebook in stored form, and then changed."""
     notebook = new_notebook(cells=[marked("print(2)", "2\n")], metadata=refresh_notebooks.METADATA)
