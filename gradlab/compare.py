@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gradlab import histogram, whatif
 from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer
-from gradlab.gradients import gather, unit_norms
+from gradlab.clip.gradients import gather, unit_norms
 from gradlab.histogram import LogHistogram
 
 Vector = NDArray[np.float64]

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
+from gradlab.clip.gradients import gather
 from gradlab.data import ImageData
 from gradlab.divergence import Origin, find
-from gradlab.gradients import gather
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,11 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from gradlab.gradients import Layer, Parameters, gather, tensor_norms
+from gradlab.clip.gradients import Layer, Parameters, gather, tensor_norms
 
 Policy = Literal["raise", "skip", "allow"]
+
+EPS = 1e-6  # torch's: a zero norm divides nothing by zero
 
 
 class NonFiniteGradient(FloatingPointError):  # noqa: N818 - it is the name of what was found
@@ -193,3 +195,8 @@ def positive(name: str, value: object, *, may_be_inf: bool = False) -> None:
     if not bound > 0 or (bound == inf and not may_be_inf):
         allowed = "(0, inf]" if may_be_inf else "(0, inf)"
         raise ValueError(f"{name} must be in {allowed}, got {value!r}")
+
+
+def ratio(after: Tensor, before: Tensor) -> Tensor:
+    """Norm after / norm before; 1 where that is 0 / 0 or inf / inf."""
+    return (after / before).where((before > 0) & before.isfinite(), 1.0)
