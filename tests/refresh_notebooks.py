@@ -41,6 +41,7 @@ METADATA = {
 CELL_METADATA = {"jupyter", "slideshow", "tags"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PNG_MARGINS = {b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf"}
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 
 
@@ -185,7 +186,7 @@ def refresh(path):
     try:
         seconds, peak = run(notebook, folder)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        return [str(error)]
+        return [COLOUR.sub("", str(error))]
     normalise(notebook)
     if said := complaints(notebook, private=(folder, Path(sys.prefix))):
         return said
