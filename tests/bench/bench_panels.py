@@ -34,6 +34,8 @@ def main(count: int) -> None:
     bounds = [value for _, value in cliff.max_norm.options]
     geometry = panels.geometry()
     race = panels.race({f"{bound:g}": recorded(200) for bound in (0.1, 1, 10, 100)})
+    rules = panels.rules(model)
+    per_sample = panels.per_sample(torch.randn(64, 1000) * torch.logspace(-1, 1, 64)[:, None])
     tries = (
         (
             "threshold: clip_value",
@@ -45,6 +47,8 @@ def main(count: int) -> None:
         ("geometry: threshold", geometry.threshold, np.arange(0.1, 6, 0.1)),
         ("geometry: direction", geometry.direction, range(-180, 181, 5)),
         ("race: step, 4 runs of 200", race.step, range(200)),
+        ("rules: norm left", rules.share, 10 ** np.linspace(rules.share.min, 0, 35)),
+        ("per_sample: C, 64 samples", per_sample.max_norm, np.geomspace(3, 300, 40)),
     )
     rows = [row(name, moves(control, values, count), "<= 12 ms") for name, control, values in tries]
     print(table(rows, HEADER))
