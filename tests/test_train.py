@@ -164,3 +164,20 @@ def test_clipping_lengthens_no_vanished_gradient():
     for run in runs:
         assert (run.layer_norms[:, first] < 1e-6 * run.layer_norms[:, last]).all()
     assert (clipped.layer_norms * clipped.coefficients[:, None] <= clipped.layer_norms).all()
+
+
+def test_an_unclipped_vgg_explodes_and_says_where_and_a_clipped_one_goes_on():
+    images = data.load("patches")
+    for rule, limit in ((None, 80), (clip.ByNorm(0.1), 8)):
+        torch.manual_seed(0)
+        model = models.vgg(11, width=16)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+        run = train.run(model, optimizer, images.batches(64, seed=0, steps=limit), rule=rule)
+        if rule is None:
+            assert len(run) < limit
+            assert run.total_norms[-1] > 1e6
+            assert run.diverged.output in dict(model.named_modules())
+            assert run.diverged.gradient in run.layers
+        else:
+            assert (len(run), run.diverged) == (limit, None)
+            assert run.total_norms.max() < 1e3
