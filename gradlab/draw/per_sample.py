@@ -106,7 +106,7 @@ def draw_bias(axes: Axes, max_norms: ArrayLike, degrees: ArrayLike) -> Bias:
     axes.plot(x, y, color=AFTER, label="clip, then average")
     axes.plot(x[[0, -1]], [0, 0], color=BEFORE, linestyle="--", label="average, then clip")
     (here,) = axes.plot(x[:1], [0], "o", color=AFTER, markersize=8, clip_on=False, zorder=5)
-    axes.legend(loc="center right" if top > 90 else "upper right", borderaxespad=0.1)
+    axes.legend(loc="right", bbox_to_anchor=(1, 0.3 if top > 90 else 0.93), borderaxespad=0.1)
     _legible(axes)
     return Bias(here, draw_marker(axes))
 

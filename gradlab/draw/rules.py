@@ -94,7 +94,7 @@ class Turn:
         """Point ``degrees`` away from the direction before, 0 to 90."""
         angle = np.radians(degrees)
         self.after.xy = (float(np.cos(angle)), float(np.sin(angle)))
-        self.label.set_text(f"{degrees:.1f}°")
+        self.label.set_text(f"{degrees:.0f}°")
 
 
 @style()

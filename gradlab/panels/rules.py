@@ -49,7 +49,7 @@ class Rules(Panel):
         super().__init__([self.share], self._picture(compare.at_share(gradient, 1)))
 
     def _picture(self, found: dict[str, Outcome]) -> LivePicture:
-        figure, axes = subplots(9, 4.8, nrows=2, ncols=len(found), height_ratios=(1, 3))
+        figure, axes = subplots(9, 4.5, nrows=2, ncols=len(found), height_ratios=(1, 3))
         above, below = axes[: len(found)], axes[len(found) :]
         self._turns = [draw.draw_turn(a, name) for a, name in zip(above, found, strict=True)]
         self._kept = [
