@@ -8,8 +8,14 @@ Rooms, in the order in which they may import each other (``from gradlab import c
 - ``device``: where to run, how much to run, and how to make a run repeatable
 - ``data``: real images without a download, and the usual data sets with one
 - ``models``: every network of the course
-- ``histogram``: ``LogHistogram``, a gradient counted by magnitude, and the questions it answers
+- ``exercises``: functions to write, that check themselves
+- ``patterns``, ``histogram``: ``LogHistogram``, a gradient counted by magnitude, and the questions
+  it answers
 - ``clip``: the rules that limit a gradient, each saying what it did
+- ``depth``, ``recurrence``, ``cliff``, ``geometry``, ``per_sample``: gradients measured through
+  layers, through time, at a cliff, in the plane, and example by example
+- ``whatif``, ``compare``, ``divergence``, ``train``: what a rule would do, what all of them would
+  do at equal strength, where a run left the finite numbers, and the training loop
 - ``draw``: pictures from plain data
 - ``live``: a picture that repaints only what moved
 - ``panels``: sliders over pictures
