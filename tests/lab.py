@@ -100,12 +100,12 @@ def missing():
     return None
 
 
-def wait_until(truth, what, timeout):
+def wait_until(truth, what, timeout, instead=lambda: ""):
     """Ask until it is true; after `timeout` seconds raise, saying what did not happen."""
     end = time.monotonic() + timeout
     while not truth():
         if time.monotonic() > end:
-            raise TimeoutError(f"not within {timeout:g} s: {what}")
+            raise TimeoutError(f"not within {timeout:g} s: {what} {instead()}")
         time.sleep(0.02)
 
 
@@ -138,7 +138,7 @@ class Lab:
         page = Page(tab)
         try:
             tab.goto(f"{self.url}/lab/tree/{notebook.name}?token={TOKEN}&reset")
-            wait_until(lambda: tab.evaluate(READY), f"{notebook.name} opened, kernel idle", 90)
+            wait_until(lambda: tab.evaluate(READY), f"{notebook.name} opened", 90, page.asks)
             yield page
         finally:
             with contextlib.suppress(Exception):  # a page that never opened has no kernel
@@ -246,10 +246,14 @@ class Page:
         tab.on("console", lambda m: m.type == "error" and self.console_errors.append(m.text))
         tab.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
+    def asks(self):
+        """What JupyterLab asks in a dialog, and what it complained about."""
+        return [*self.tab.locator(".jp-Dialog-content").all_inner_texts(), *self.console_errors]
+
     def run_all(self, timeout=120):
         """Run every cell and see the widgets appear; returns errors and warnings of the cells."""
         self.tab.evaluate(RUN)
-        wait_until(lambda: self.tab.evaluate(RAN), "all cells run, all widgets shown", timeout)
+        wait_until(lambda: self.tab.evaluate(RAN), "all cells run", timeout, self.asks)
         return self.tab.evaluate(COMPLAINTS)
 
     def panels(self):
