@@ -250,7 +250,7 @@ class Page:
         """What JupyterLab asks in a dialog, and what it complained about."""
         return [*self.tab.locator(".jp-Dialog-content").all_inner_texts(), *self.console_errors]
 
-    def run_all(self, timeout=120):
+    def run_all(self, timeout=300):
         """Run every cell and see the widgets appear; returns errors and warnings of the cells."""
         self.tab.evaluate(RUN)
         wait_until(lambda: self.tab.evaluate(RAN), "all cells run", timeout, self.asks)
