@@ -1,5 +1,6 @@
 """The project as a whole: what an import costs, what a wheel carries, what `make check` runs."""
 
+import base64
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -146,3 +148,12 @@ def test_make_says_when_python_cannot_make_environments(tmp_path):
     said = make("lab", f"VENV={tmp_path}/venv", f"PYTHON={bare}", status=2)
     assert "apt-get install python3-venv" in said
     assert not (tmp_path / "venv").exists()
+
+
+def test_the_readme_shows_a_picture_that_a_notebook_stores():
+    (name,) = re.findall(r"!\[.+\]\((.+\.png)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    notebook = nbformat.read((ROOT / name).with_suffix(".ipynb"), as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    stored = [output.get("data", {}).get("image/png", "") for output in outputs]
+    shown = base64.b64encode((ROOT / name).read_bytes()).decode()
+    assert shown in [picture.replace("\n", "") for picture in stored], "copy it from the notebook"

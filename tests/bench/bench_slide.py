@@ -4,7 +4,7 @@
 
 All ways show the same picture of a million gradient values, in one page on one server, and take
 turns, so that what disturbs the one disturbs the other. With a notebook, its own panels (the first
-slider of each) take part too.
+slider of each, but for those that wait for a prediction) take part too.
 
 - `panel`: `panels.threshold`.
 - `interact`: `ipywidgets.interact` and an inline figure, drawn by the same functions from the same
@@ -122,10 +122,10 @@ def press(panel, key):
 
 def measure(page, presses):
     """Milliseconds of each panel of the page, panels taking turns."""
-    panels = page.panels()
+    panels = [panel for panel in page.panels() if not panel.locked]
     times = [[] for _ in panels]
     for turn in range(-2, presses):  # two turns to warm up
-        key = "ArrowRight" if turn % 20 < 10 else "ArrowLeft"
+        key = "ArrowLeft" if (turn + 2) % 20 < 10 else "ArrowRight"  # a slider may start at its end
         for panel, its_times in zip(panels, times, strict=True):
             took = press(panel, key)
             if took is None:
