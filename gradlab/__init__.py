@@ -5,6 +5,7 @@ answer; a widget moves the question.
 
 Rooms, in the order in which they may import each other (``from gradlab import clip, panels``):
 
+- ``arguments``: checks that name the argument, what is allowed, and what was given
 - ``device``: where to run, how much to run, and how to make a run repeatable
 - ``data``: real images without a download, and the usual data sets with one
 - ``models``: every network of the course

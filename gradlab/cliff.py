@@ -19,6 +19,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from gradlab.arguments import whole
+
 TIME_STEPS = 50
 TARGET = 0.7
 _FIRST_STATE = 0.5
@@ -129,8 +131,7 @@ def descend(start: ArrayLike, learning_rate: ArrayLike, max_norm: ArrayLike, ste
     first = np.asarray(start, np.float64)
     if first.shape != (2,):
         raise ValueError(f"start must be two numbers, w and b, got {start!r}")
-    if steps < 0:
-        raise ValueError(f"steps must be 0 or more, got {steps!r}")
+    whole("steps", steps, 0)
     rate, bound = np.broadcast_arrays(learning_rate, max_norm)
     points, losses, norms = [first + np.zeros((*rate.shape, 2))], [], []
     with np.errstate(over="ignore", invalid="ignore"):

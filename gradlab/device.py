@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gradlab.arguments import one_of, whole
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -68,8 +70,7 @@ def budget(name: str | None = None) -> Budget:
     asked_by = "name" if name is not None else "environment variable GRADLAB_BUDGET"
     if name is None:
         name = os.environ.get("GRADLAB_BUDGET") or ("gpu" if torch.cuda.is_available() else "cpu")
-    if name not in _BUDGETS:
-        raise ValueError(f"{asked_by} must be one of {', '.join(_BUDGETS)}, got {name!r}")
+    one_of(asked_by, name, _BUDGETS)
     return _BUDGETS[name]
 
 
@@ -93,8 +94,7 @@ def seed(n: int) -> torch.Generator:
     >>> torch.equal(torch.rand(3, generator=seed(0)), torch.rand(3, generator=seed(0)))
     True
     """
-    if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < 2**32:
-        raise ValueError(f"n must be an integer from 0 to 4294967295, got {n!r}")
+    whole("n", n, 0, 2**32 - 1)
     random.seed(n)
     np.random.seed(n)  # noqa: NPY002 - the global stream is exactly what has to be seeded
     torch.manual_seed(n)  # every device's stream

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from gradlab import patterns
+from gradlab.arguments import positive, within
 from gradlab.patterns import BINS, EDGES
 
 RELATIVE_ERROR = 2.0**-patterns.MANTISSA_BITS
@@ -118,7 +119,7 @@ class LogHistogram:
         Raises:
             ValueError: ``threshold`` is not a positive number.
         """
-        return float(self._above(_positive("threshold", threshold)))
+        return float(self._above(positive("threshold", threshold, may_be_inf=True)))
 
     def quantile(self, q: float) -> float:
         """The smallest magnitude that at least a share ``q`` of the finite elements do not exceed.
@@ -133,16 +134,15 @@ class LogHistogram:
         Raises:
             ValueError: ``q`` is outside [0, 1].
         """
-        if not (isinstance(q, int | float) and 0 <= q <= 1):
-            raise ValueError(f"q must be a number from 0 to 1, got {q!r}")
+        q = within("q", q, 0, 1)
         if not self.finite:
             return float("nan")
         rank = max(int(np.ceil(q * self.finite)), 1) - self.zeros  # among the non-zero, from 1
         if rank <= 0:
             return 0.0
         k = int(np.searchsorted(self._below, rank)) - 1
-        within = (rank - 0.5 - self._below[k]) / (self._below[k + 1] - self._below[k])
-        return float(_LOW[k] + within * (_HIGH[k] - _LOW[k]))
+        part = (rank - 0.5 - self._below[k]) / (self._below[k + 1] - self._below[k])
+        return float(_LOW[k] + part * (_HIGH[k] - _LOW[k]))
 
     def norm(self) -> float:
         """The 2-norm of the finite elements, within ``RELATIVE_ERROR``; usually far closer."""
@@ -228,7 +228,7 @@ class LogHistogram:
 
     def _clipped_moments(self, clip_value: float) -> tuple[float, float]:
         """Squared norm after clamping, and dot product with the elements before it."""
-        c = min(_positive("clip_value", clip_value), float(EDGES[-1]))
+        c = min(positive("clip_value", clip_value, may_be_inf=True), float(EDGES[-1]))
         k, inside, low = self._split(c)
         square = self._squares[k] + inside * _mean_square(low, c)
         above = self._below[-1] - self._below[k] - inside
@@ -262,12 +262,6 @@ def of_tensors(tensors: Mapping[str, Tensor]) -> dict[str, LogHistogram]:
 def merge(histograms: Mapping[str, LogHistogram]) -> LogHistogram:
     """All layers in one histogram."""
     return reduce(add, histograms.values(), LogHistogram.empty())
-
-
-def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ValueError(f"{name} must be a positive number, got {value!r}")
-    return float(value)
 
 
 def _mean(low: Any, high: Any) -> Any:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gradlab.arguments import positive
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _CHUNK = 64  # samples at a time: bounds the memory of the activations
@@ -177,8 +179,7 @@ class SampleGradients:
             Clipping the mean instead would never turn it. The direction given here may be any,
             also one in which the batch's loss rises.
         """
-        if not max_norm > 0:
-            raise ValueError(f"max_norm must be positive, got {max_norm!r}")
+        positive("max_norm", max_norm, may_be_inf=True)
         ones = np.ones_like(self.norms)
         weights = max_norm / np.maximum(self.norms, max_norm)
         before, after = self._length(ones), self._length(weights)

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradlab.arguments import one_of, whole, within
+
 INPUT_SCALE = 0.1  # small enough that tanh and the gates start where they are nearly linear
 
 
@@ -94,12 +96,9 @@ def state_gradients(
     >>> bool(state_gradients("tanh RNN", radius=0.5, length=50)[0] < 1e-12)
     True
     """
-    if cell not in _CELLS:
-        raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
-    if not 0 <= radius < float("inf"):
-        raise ValueError(f"radius must be finite and 0 or more, got {radius!r}")
-    if length < 1:
-        raise ValueError(f"length must be 1 or more, got {length!r}")
+    one_of("cell", cell, CELLS)
+    within("radius", radius, 0)
+    whole("length", length)
     kind = _CELLS[cell]
     w_ih, w_hh = _weights(kind.blocks, hidden, seed)
     bias = torch.zeros(kind.blocks * hidden)

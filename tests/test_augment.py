@@ -98,5 +98,5 @@ def test_a_single_image_is_refused_because_a_batch_is_meant(augment):
 
 @pytest.mark.parametrize("padding", [-1, 1.5, True])
 def test_a_padding_that_is_no_count_of_pixels_is_refused(padding):
-    with pytest.raises(ValueError, match="padding must be an integer of at least 0"):
+    with pytest.raises(ValueError, match="padding must be a whole number, 0 or more"):
         random_crop(distinct(1), generator(), padding)

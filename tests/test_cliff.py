@@ -116,7 +116,10 @@ def test_no_steps_is_the_start_alone():
 
 @pytest.mark.parametrize(
     ("start", "steps", "message"),
-    [((1.0,), 1, "start must be two numbers"), (ABOVE, -1, "steps must be 0 or more, got -1")],
+    [
+        ((1.0,), 1, "start must be two numbers"),
+        (ABOVE, -1, "steps must be a whole number, 0 or more, got -1"),
+    ],
 )
 def test_what_is_no_start_and_no_number_of_steps_is_refused(start, steps, message):
     with pytest.raises(ValueError, match=message):

@@ -524,7 +524,7 @@ BOUNDS = [
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, -math.inf])
 def test_a_bound_out_of_range_is_refused_by_name(kind, name, value):
     arguments = {"max_norm": 1.0} if name == "norm_type" else {}
-    with pytest.raises(ValueError, match=rf"{name} must be in \(0, inf.*got {value!r}"):
+    with pytest.raises(ValueError, match=rf"{name} must be a number in \(0, inf.*got {value!r}"):
         kind(**arguments, **{name: value})
 
 
@@ -532,20 +532,20 @@ def test_a_bound_out_of_range_is_refused_by_name(kind, name, value):
 @pytest.mark.parametrize("value", ["1", True, None, torch.tensor(1.0)])
 def test_a_bound_that_is_no_number_is_refused_by_name(kind, name, value):
     arguments = {"max_norm": 1.0} if name == "norm_type" else {}
-    with pytest.raises(TypeError, match=f"{name} must be a number, got"):
+    with pytest.raises(ValueError, match=f"{name} must be a number .*, got"):
         kind(**arguments, **{name: value})
 
 
 def test_only_norm_bounds_may_be_infinite():
     for kind, name in itertools.product((ByValue, Adaptive), ("clip_value", "clip_factor")):
         if name in kind.__dataclass_fields__:
-            with pytest.raises(ValueError, match=f"{name} must be in"):
+            with pytest.raises(ValueError, match=f"{name} must be a number in"):
                 kind(**{name: math.inf})
 
 
 @pytest.mark.parametrize("value", [-0.1, 100.1, math.nan, math.inf])
 def test_a_percentile_outside_0_to_100_is_refused(value):
-    with pytest.raises(ValueError, match=r"percentile must be in \[0, 100\]"):
+    with pytest.raises(ValueError, match="percentile must be a number from 0 to 100"):
         Percentile(value)
 
 

@@ -43,14 +43,14 @@ def test_both_splits_are_standardised_by_the_training_split(loaded, name):
 
 @pytest.mark.parametrize("name", ["imagenet", "", "Digits", "wider-face", None, 3])
 def test_an_unknown_data_set_is_refused_with_the_names_allowed(name):
-    allowed = "digits, patches, faces, mnist, fashion-mnist, cifar10"
+    allowed = "'digits', 'patches', 'faces', 'mnist', 'fashion-mnist', 'cifar10'"
     with pytest.raises(ValueError, match=f"name must be one of {allowed}, got {name!r}"):
         data.load(name)
 
 
 @pytest.mark.parametrize("split", ["val", "Train", "", None, 0])
 def test_an_unknown_split_is_refused_with_the_names_allowed(split):
-    with pytest.raises(ValueError, match=f"split must be one of train, test, got {split!r}"):
+    with pytest.raises(ValueError, match=f"split must be one of 'train', 'test', got {split!r}"):
         data.load("digits", split)
 
 

@@ -51,12 +51,14 @@ def test_the_argument_goes_before_the_environment_and_the_environment_before_the
 
 
 def test_an_unknown_budget_is_refused_with_its_origin_and_the_names_allowed(monkeypatch):
-    with pytest.raises(ValueError, match="name must be one of ci, cpu, gpu, got 'tpu'"):
+    with pytest.raises(ValueError, match="name must be one of 'ci', 'cpu', 'gpu', got 'tpu'"):
         device.budget("tpu")
     with pytest.raises(ValueError, match="name must be"):
         device.budget("")
     monkeypatch.setenv("GRADLAB_BUDGET", "GPU")
-    with pytest.raises(ValueError, match="GRADLAB_BUDGET must be one of ci, cpu, gpu, got 'GPU'"):
+    with pytest.raises(
+        ValueError, match="GRADLAB_BUDGET must be one of 'ci', 'cpu', 'gpu', got 'GPU'"
+    ):
         device.budget()
 
 
@@ -80,7 +82,7 @@ def test_the_generator_and_torch_do_not_share_a_state():
 
 @pytest.mark.parametrize("n", [-1, 2**32, 1.0, "1", None, True])
 def test_a_seed_that_numpy_would_refuse_is_refused(n):
-    with pytest.raises(ValueError, match="n must be an integer from 0 to 4294967295"):
+    with pytest.raises(ValueError, match="n must be a whole number from 0 to 4294967295"):
         device.seed(n)
 
 

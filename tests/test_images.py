@@ -157,13 +157,13 @@ def test_a_data_set_cannot_be_changed_and_prints_no_pixels():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
-        ({"batch_size": 2.5}, "batch_size must be an integer of at least 1, got 2.5"),
-        ({"batch_size": True}, "batch_size must be an integer of at least 1, got True"),
-        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
-        ({"seed": None}, "seed must be an integer of at least 0, got None"),
-        ({"steps": -3}, "steps must be an integer of at least 0, got -3"),
-        ({"epochs": "two"}, "epochs must be an integer of at least 0, got 'two'"),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, 1 or more, got 2.5"),
+        ({"batch_size": True}, "batch_size must be a whole number, 1 or more, got True"),
+        ({"seed": -1}, "seed must be a whole number, 0 or more, got -1"),
+        ({"seed": None}, "seed must be a whole number, 0 or more, got None"),
+        ({"steps": -3}, "steps must be a whole number, 0 or more, got -3"),
+        ({"epochs": "two"}, "epochs must be a whole number, 0 or more, got 'two'"),
         ({"steps": 3, "epochs": 2}, "steps or epochs, not both: got 3 and 2"),
     ],
 )
@@ -178,5 +178,5 @@ def test_no_images_make_no_batches():
 
 
 def test_a_batch_of_nothing_is_refused_in_order_too():
-    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number, 1 or more, got 0"):
         numbered(4).in_order(0)

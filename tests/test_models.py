@@ -410,5 +410,5 @@ def test_bad_values_are_named_with_what_is_allowed(call, names):
     ],
 )
 def test_bad_types_are_named(call, name):
-    with pytest.raises(TypeError, match=f"^{name} must be a"):
+    with pytest.raises(ValueError, match=f"^{name} must be a"):
         call()

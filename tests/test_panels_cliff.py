@@ -90,8 +90,8 @@ def test_the_cliff_panel_lives_at_every_end_and_comes_back(walk):
     [
         ({"starts": {}}, "starts must name a point"),
         ({"starts": {"far": (9, 9)}}, "starts must lie in w 3.5 to 6 .*, got 'far': "),
-        ({"learning_rate": 1000}, "learning_rate must be from 0.01 to 100, got 1000"),
-        ({"max_norm": 0}, "max_norm must be from 0.01 to 100, got 0"),
+        ({"learning_rate": 1000}, "learning_rate must be a number from 0.01 to 100, got 1000"),
+        ({"max_norm": 0}, "max_norm must be a number from 0.01 to 100, got 0"),
         ({"steps": 51}, "steps must be a whole number from 1 to 50, got 51"),
     ],
 )
@@ -156,8 +156,8 @@ def test_the_geometry_panel_lives_at_every_end_and_comes_back():
         ({"gradient": (4, 4)}, "gradient must be two numbers of 2-norm up to 5"),
         ({"gradient": (1, math.nan)}, "gradient must be two numbers of 2-norm up to 5"),
         ({"gradient": (1, 2, 3)}, "gradient must be two numbers"),
-        ({"threshold": 0}, "threshold must be from 0.1 to 6, got 0"),
-        ({"norm_type": 1.5}, "norm_type must be one of 1, 2, 3, inf, got 1.5"),
+        ({"threshold": 0}, "threshold must be a number from 0.1 to 6, got 0"),
+        ({"norm_type": 1.5}, "norm_type must be one of 1.0, 2.0, 3.0, inf, got 1.5"),
     ],
 )
 def test_a_gradient_that_does_not_fit_the_plane_is_refused(arguments, message):

@@ -175,13 +175,13 @@ def test_what_stands_on_the_edge_is_counted_in_words():
     [
         (lambda: panels.depth(0), "depth must be a whole number from 1 to 64, got 0"),
         (lambda: panels.depth(65), "depth must be a whole number from 1 to 64, got 65"),
-        (lambda: panels.depth(gain=-1), "gain must be from 0 to 5, got -1"),
-        (lambda: panels.depth(gain=math.nan), "gain must be from 0 to 5, got nan"),
+        (lambda: panels.depth(gain=-1), "gain must be a number from 0 to 5, got -1"),
+        (lambda: panels.depth(gain=math.nan), "gain must be a number from 0 to 5, got nan"),
         (lambda: panels.depth(activation="elu"), "activation must be one of"),
         (lambda: panels.depth(norm="group"), "norm must be one of"),
-        (lambda: panels.recurrence(2.1), "radius must be from 0 to 2, got 2.1"),
+        (lambda: panels.recurrence(2.1), "radius must be a number from 0 to 2, got 2.1"),
         (lambda: panels.recurrence(length=0), "length must be a whole number from 1 to 100, got 0"),
-        (lambda: panels.recurrence(keep_bias=-1), "keep_bias must be from 0 to 6, got -1"),
+        (lambda: panels.recurrence(keep_bias=-1), "keep_bias must be a number from 0 to 6, got -1"),
     ],
 )
 def test_a_start_outside_the_sliders_is_refused(make, message):

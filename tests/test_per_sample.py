@@ -175,5 +175,5 @@ def test_what_are_no_gradients_of_samples_is_refused(gradients, error, message):
 
 
 def test_a_bound_that_bounds_nothing_is_refused():
-    with pytest.raises(ValueError, match="max_norm must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"max_norm must be a number in .*, got 0"):
         SampleGradients.of(torch.ones(2, 2)).clipped(0)

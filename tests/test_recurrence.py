@@ -146,10 +146,10 @@ def test_the_expected_gradient_is_the_radius_to_the_steps_back():
     ("arguments", "message"),
     [
         ({"cell": "rnn"}, "cell must be one of 'linear RNN', .* got 'rnn'"),
-        ({"radius": -1}, "radius must be finite and 0 or more, got -1"),
-        ({"radius": math.nan}, "radius must be finite and 0 or more, got nan"),
-        ({"radius": math.inf}, "radius must be finite and 0 or more, got inf"),
-        ({"length": 0}, "length must be 1 or more, got 0"),
+        ({"radius": -1}, "radius must be a number that is finite and 0 or more, got -1"),
+        ({"radius": math.nan}, "radius must be a number that is finite and 0 or more, got nan"),
+        ({"radius": math.inf}, "radius must be a number that is finite and 0 or more, got inf"),
+        ({"length": 0}, "length must be a whole number, 1 or more, got 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, message):

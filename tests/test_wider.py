@@ -143,13 +143,13 @@ def test_a_half_photograph_is_refused_by_its_name(root, content):
 
 @pytest.mark.parametrize("split", ["test", "validation", "", None])
 def test_a_split_without_boxes_is_refused(root, split):
-    with pytest.raises(ValueError, match=f"split must be one of train, val, got {split!r}"):
+    with pytest.raises(ValueError, match=f"split must be one of 'train', 'val', got {split!r}"):
         data.wider_face(split, root=root)
 
 
 @pytest.mark.parametrize("size", [0, -3, 1.5, "224", True])
 def test_a_size_that_is_no_number_of_pixels_is_refused(root, size):
-    with pytest.raises(ValueError, match="size must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="size must be a whole number, 1 or more"):
         data.wider_face("val", root=root, size=size)
 
 

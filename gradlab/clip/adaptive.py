@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, joined, scale_each_, tensor_norms, unit_norms
-from gradlab.clip.rule import EPS, Measured, Rule, positive, ratio
+from gradlab.clip.rule import EPS, Measured, Rule, ratio
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Adaptive(Rule):
         nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``.
 
     Raises:
-        TypeError, ValueError: an argument is not a number, or out of its range.
+        ValueError: an argument is not a number, or out of its range.
 
     Note:
         The authors leave the last linear layer out; so pass the parameters without it.

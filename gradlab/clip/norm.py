@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from gradlab.arguments import positive, within
 from gradlab.clip.gradients import Layer, scale_, scale_each_
-from gradlab.clip.rule import EPS, Measured, Rule, number, positive, ratio
+from gradlab.clip.rule import EPS, Measured, Rule, ratio
 from gradlab.clip.running import RunningPercentile
 
 
@@ -43,7 +44,7 @@ class ByNorm(_NormBound):
         nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``.
 
     Raises:
-        TypeError, ValueError: an argument is not a number, or out of its range.
+        ValueError: an argument is not a number, or out of its range.
 
     Note:
         One layer with a large gradient makes the steps of all layers small.
@@ -72,7 +73,7 @@ class PerLayer(_NormBound):
         nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``.
 
     Raises:
-        TypeError, ValueError: an argument is not a number, or out of its range.
+        ValueError: an argument is not a number, or out of its range.
 
     Note:
         Each tensor keeps its direction, the whole gradient does not. n tensors may still have a
@@ -112,7 +113,7 @@ class Percentile(Rule):
         nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``; such norms do not count.
 
     Raises:
-        TypeError, ValueError: an argument is not a number, or out of its range.
+        ValueError: an argument is not a number, or out of its range.
 
     Note:
         It clips about ``100 - percentile`` percent of the steps, whether or not any of them is
@@ -133,8 +134,7 @@ class Percentile(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= number("percentile", self.percentile) <= 100:
-            raise ValueError(f"percentile must be in [0, 100], got {self.percentile!r}")
+        within("percentile", self.percentile, 0, 100)
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from math import inf
-from numbers import Real
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -171,30 +169,6 @@ def _complaint(layer: Layer) -> NonFiniteGradient:
         f"{what if nans or infs else 'its norm overflows float64'}. Nothing was changed; "
         f"nonfinite='skip' drops such a step, nonfinite='allow' leaves it as it is",
     )
-
-
-def number(name: str, value: object) -> float:
-    """``value`` as a float.
-
-    Raises:
-        TypeError: ``value`` is not a real number; a bool is none.
-    """
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    return float(value)
-
-
-def positive(name: str, value: object, *, may_be_inf: bool = False) -> None:
-    """Refuse a bound that bounds nothing.
-
-    Raises:
-        TypeError: ``value`` is not a real number.
-        ValueError: ``value`` is not in (0, inf), or in (0, inf] if that is allowed.
-    """
-    bound = number(name, value)
-    if not bound > 0 or (bound == inf and not may_be_inf):
-        allowed = "(0, inf]" if may_be_inf else "(0, inf)"
-        raise ValueError(f"{name} must be in {allowed}, got {value!r}")
 
 
 def ratio(after: Tensor, before: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ from math import inf
 import torch
 from torch import Tensor
 
+from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, exceeding, grouped, joined
-from gradlab.clip.rule import Measured, Rule, positive, ratio
+from gradlab.clip.rule import Measured, Rule, ratio
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ByValue(Rule):
         nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``.
 
     Raises:
-        TypeError, ValueError: an argument is not a number, or out of its range.
+        ValueError: an argument is not a number, or out of its range.
 
     Note:
         Signs are kept, the direction is not: large elements shrink, small ones stay.

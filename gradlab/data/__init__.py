@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gradlab.arguments import one_of
 from gradlab.data import downloads, embedded
 from gradlab.data.augment import flip, random_crop
 from gradlab.data.images import ImageData
@@ -61,8 +62,8 @@ def load(
     >>> load("digits", "test").images.shape
     torch.Size([1000, 1, 28, 28])
     """
-    _one_of("name", name, (*_EMBEDDED, *_ARRAYS))
-    _one_of("split", split, _SPLITS)
+    one_of("name", name, (*_EMBEDDED, *_ARRAYS))
+    one_of("split", split, _SPLITS)
     if name in _EMBEDDED:
         classes, splits = _EMBEDDED[name]()
     else:
@@ -121,8 +122,3 @@ def _mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[f
         means.append(float(share @ levels))
         stds.append(float(np.sqrt(share @ (levels - means[-1]) ** 2)))
     return tuple(means), tuple(stds)
-
-
-def _one_of(argument: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{argument} must be one of {', '.join(allowed)}, got {value!r}")

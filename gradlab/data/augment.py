@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gradlab.arguments import whole
+
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return the images, each mirrored left to right with probability 1/2.
@@ -52,8 +54,7 @@ def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) ->
     torch.Size([2, 3, 32, 32])
     """
     _check(images)
-    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
-        raise ValueError(f"padding must be an integer of at least 0, got {padding!r}")
+    whole("padding", padding, 0)
     count, channels, height, width = images.shape
     # Drawn on the CPU, so that the places are the same whichever device the images are on.
     top, left = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradlab.arguments import whole
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -83,17 +85,17 @@ class ImageData:
             ValueError: a number is out of range, there are no images, or both ``steps`` and
                 ``epochs`` are given.
         """
-        _at_least(1, "batch_size", batch_size)
-        _at_least(0, "seed", seed)
+        whole("batch_size", batch_size)
+        whole("seed", seed, 0)
         if not len(self):
             raise ValueError(f"{self.name!r} has no images to make batches of")
         if steps is not None and epochs is not None:
             raise ValueError(f"steps or epochs, not both: got {steps!r} and {epochs!r}")
         total = None
         if steps is not None:
-            total = _at_least(0, "steps", steps) * batch_size
+            total = whole("steps", steps, 0) * batch_size
         if epochs is not None:
-            total = _at_least(0, "epochs", epochs) * len(self)
+            total = whole("epochs", epochs, 0) * len(self)
         generator = torch.Generator().manual_seed(seed)
 
         def draw() -> Iterator[tuple[Tensor, Tensor]]:
@@ -117,7 +119,7 @@ class ImageData:
         Returns:
             An iterator over (images float32 (b, c, h, w), labels int64 (b,)) on ``device``.
         """
-        _at_least(1, "batch_size", batch_size)
+        whole("batch_size", batch_size)
         parts = zip(self.images.split(batch_size), self.labels.split(batch_size), strict=True)
         return ((self.standardise(i.to(device)), labels.to(device)) for i, labels in parts)
 
@@ -136,9 +138,3 @@ def _order(length: int, batch_size: int, total: int | None, seed: int) -> Iterat
         chosen, waiting = waiting[:size], waiting[size:]
         given += size
         yield torch.from_numpy(chosen)
-
-
-def _at_least(least: int, name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gradlab.arguments import one_of, whole
 from gradlab.data.downloads import AGAIN, data_root, or_download, present
 from gradlab.data.reading import naming
 
@@ -77,9 +78,7 @@ def wider_face(
     Note:
         Resizing to a square squeezes wide photographs, and faces of a few pixels vanish.
     """
-    if split not in ("train", "val"):
-        raise ValueError(f"split must be one of train, val, got {split!r}")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"size must be an integer of at least 1 (pixels), got {size!r}")
+    one_of("split", split, ("train", "val"))
+    whole("size", size)
     folder = data_root(root)
     return or_download("wider-face", folder, download, lambda: WiderFace(folder, split, size))

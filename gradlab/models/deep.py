@@ -2,12 +2,12 @@
 
 import math
 from collections import OrderedDict
-from numbers import Real
 from typing import Literal
 
 from torch import nn
 
-from gradlab.models.parts import Residual, chain, require_choice, require_whole
+from gradlab.arguments import one_of, whole, within
+from gradlab.models.parts import Residual, chain
 
 Activation = Literal["linear", "relu", "tanh", "gelu"]
 
@@ -57,7 +57,6 @@ def mlp(
     Raises:
         ValueError: depth, width, inputs or outputs below 1; gain negative or not finite; an
             activation or a norm that is not in the list.
-        TypeError: a size that is not a whole number, or a gain that is not a number.
 
     Note:
         The law is a mean over weights. One network of finite width scatters around it, and in deep
@@ -70,16 +69,15 @@ def mlp(
     >>> bool(x.grad.norm() < 1e-5)  # ReLU at gain 1: half of |v|² is lost per layer
     True
     """
-    require_whole(depth=depth, width=width)
+    whole("depth", depth)
+    whole("width", width)
     inputs = width if inputs is None else inputs
     outputs = width if outputs is None else outputs
-    require_whole(inputs=inputs, outputs=outputs)
-    require_choice("activation", activation, _ACTIVATIONS)
-    require_choice("norm", norm, _NORMS)
-    if not isinstance(gain, Real):
-        raise TypeError(f"gain must be a number, got {gain!r}")
-    if not (math.isfinite(gain) and gain >= 0):
-        raise ValueError(f"gain must be finite and 0 or more, got {gain!r}")
+    whole("inputs", inputs)
+    whole("outputs", outputs)
+    one_of("activation", activation, _ACTIVATIONS)
+    one_of("norm", norm, _NORMS)
+    within("gain", gain, 0)
 
     sizes = [inputs, *[width] * (depth - 1), outputs]
     network = chain(flatten=nn.Flatten())

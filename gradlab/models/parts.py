@@ -1,9 +1,8 @@
 """What several networks are built of, and the checks of their arguments."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import torch.nn.functional as F
@@ -57,18 +56,3 @@ def initialise(network: nn.Sequential, draw_: Callable[[Tensor], Any]) -> nn.Seq
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return network
-
-
-def require_whole(least: int = 1, **arguments: int) -> None:
-    """Raise unless every argument is a whole number and not below the least."""
-    for name, value in arguments.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a whole number, {least} or more, got {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value!r}")
-
-
-def require_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
-    """Raise unless the value is one of those allowed."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -5,14 +5,13 @@ from typing import Literal
 
 from torch import nn
 
+from gradlab.arguments import one_of, whole
 from gradlab.models.parts import (
     Residual,
     chain,
     convolution,
     he_normal,
     initialise,
-    require_choice,
-    require_whole,
 )
 
 _VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
@@ -44,9 +43,10 @@ def alexnet(
 
     Raises:
         ValueError: an argument below 1.
-        TypeError: an argument that is not a whole number.
     """
-    require_whole(width=width, classes=classes, channels=channels)
+    whole("width", width)
+    whole("classes", classes)
+    whole("channels", channels)
     sizes = [channels, width, 3 * width, 6 * width, 4 * width, 4 * width]
     modules: dict[str, nn.Module] = {}
     for number in range(1, 6):
@@ -93,10 +93,11 @@ def vgg(
 
     Raises:
         ValueError: a depth that is not in the list, another argument below 1.
-        TypeError: an argument that is not a whole number.
     """
-    require_choice("depth", depth, _VGG_STAGES)
-    require_whole(width=width, classes=classes, channels=channels)
+    one_of("depth", depth, _VGG_STAGES)
+    whole("width", width)
+    whole("classes", classes)
+    whole("channels", channels)
     network = chain()
     fan_in = channels
     for stage, (count, factor) in enumerate(zip(_VGG_STAGES[depth], (1, 2, 4, 8, 8), strict=True)):
@@ -142,9 +143,11 @@ def resnet(
 
     Raises:
         ValueError: a depth that is not 6n + 2, another argument below 1.
-        TypeError: an argument that is not a whole number.
     """
-    require_whole(depth=depth, width=width, classes=classes, channels=channels)
+    whole("depth", depth)
+    whole("width", width)
+    whole("classes", classes)
+    whole("channels", channels)
     if depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, 32, ...), got {depth!r}")
     network = chain(**convolution(1, channels, width, norm))
@@ -182,14 +185,13 @@ def full_size(name: str, classes: int = 10) -> nn.Module:
 
     Raises:
         ValueError: a name that is not in the list, or classes below 1.
-        TypeError: classes that are not a whole number.
 
     Note:
         At 10 classes AlexNet has 57 million parameters and VGG-11 129 million: half a gigabyte in
         float32, and three times that with gradients and momentum.
     """
-    require_choice("name", name, _FULL_SIZE)
-    require_whole(classes=classes)
+    one_of("name", name, _FULL_SIZE)
+    whole("classes", classes)
     from torchvision.models import get_model
 
     network: nn.Module = get_model(name, weights=None, num_classes=classes)

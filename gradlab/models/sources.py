@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from gradlab.models.parts import chain, initialise, require_whole
+from gradlab.arguments import whole
+from gradlab.models.parts import chain, initialise
 
 
 def pruning_cnn(
@@ -27,10 +28,11 @@ def pruning_cnn(
 
     Raises:
         ValueError: an argument below its least value.
-        TypeError: an argument that is not a whole number.
     """
-    require_whole(width=width, channels=channels, classes=classes)
-    require_whole(18, size=size)
+    whole("width", width)
+    whole("channels", channels)
+    whole("classes", classes)
+    whole("size", size, 18)
     side = ((size - 2) // 2 - 2) // 2 - 2
     network = chain(
         conv1=nn.Conv2d(channels, width, 3),
@@ -71,10 +73,11 @@ def clipping_cnn(
 
     Raises:
         ValueError: an argument below its least value.
-        TypeError: an argument that is not a whole number.
     """
-    require_whole(width=width, channels=channels, classes=classes)
-    require_whole(4, size=size)
+    whole("width", width)
+    whole("channels", channels)
+    whole("classes", classes)
+    whole("size", size, 4)
     return chain(
         conv1=nn.Conv2d(channels, width, 3, padding=1),
         relu1=nn.ReLU(),

@@ -9,6 +9,7 @@ import ipywidgets
 import numpy as np
 
 from gradlab import draw
+from gradlab.arguments import whole, within
 from gradlab.cliff import Descent, Floats, cut, descend, last_seen, surface
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
@@ -62,10 +63,8 @@ def cliff(
                 f"starts must lie in w 3.5 to 6 and b -3.2 to -0.7, got {name!r}: {point!r}"
             )
     for what, value in (("learning_rate", learning_rate), ("max_norm", max_norm)):
-        if not _SETTINGS[0] <= value <= _SETTINGS[-1]:
-            raise ValueError(f"{what} must be from 0.01 to 100, got {value!r}")
-    if steps not in range(1, STEPS + 1):
-        raise ValueError(f"steps must be a whole number from 1 to {STEPS}, got {steps!r}")
+        within(what, value, _SETTINGS[0], _SETTINGS[-1])
+    whole("steps", steps, 1, STEPS)
     return Cliff(dict(starts), learning_rate, max_norm, steps)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gradlab import draw, models
+from gradlab.arguments import whole, within
 from gradlab.depth import LayerGradients, Norm, expected, measured
 from gradlab.live import LivePicture, subplots
 from gradlab.models import Activation
@@ -51,10 +52,8 @@ def depth(
         lies elsewhere, typically below the prediction, which is a mean. The gradient at the last
         layer is set to 1 here; a real loss would add a factor of its own.
     """
-    if depth not in range(1, DEEPEST + 1):
-        raise ValueError(f"depth must be a whole number from 1 to {DEEPEST}, got {depth!r}")
-    if not 0 <= gain <= HIGHEST_GAIN:
-        raise ValueError(f"gain must be from 0 to {HIGHEST_GAIN:g}, got {gain!r}")
+    whole("depth", depth, 1, DEEPEST)
+    within("gain", gain, 0, HIGHEST_GAIN)
     return Depth(depth, gain, activation, residual, norm, seed)
 
 

@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 
 from gradlab import draw
+from gradlab.arguments import one_of, within
 from gradlab.clip import ByNorm, ByValue
 from gradlab.geometry import Floats, circle, clipped, degrees_between
 from gradlab.live import LivePicture, subplots
@@ -42,10 +43,8 @@ def geometry(
     """
     if np.shape(gradient) != (2,) or not np.hypot(*gradient) <= LONGEST:
         raise ValueError(f"gradient must be two numbers of 2-norm up to 5, got {gradient!r}")
-    if not SMALLEST <= threshold <= LARGEST:
-        raise ValueError(f"threshold must be from {SMALLEST} to {LARGEST:g}, got {threshold!r}")
-    if norm_type not in NORM_TYPES:
-        raise ValueError(f"norm_type must be one of 1, 2, 3, inf, got {norm_type!r}")
+    within("threshold", threshold, SMALLEST, LARGEST)
+    one_of("norm_type", norm_type, NORM_TYPES)
     return Geometry(gradient, threshold, norm_type)
 
 

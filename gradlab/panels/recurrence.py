@@ -6,6 +6,7 @@ import ipywidgets
 import numpy as np
 
 from gradlab import draw
+from gradlab.arguments import whole, within
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.growth import edges
 from gradlab.panels.panel import Panel, number
@@ -41,12 +42,9 @@ def recurrence(
         an LSTM: at ``keep_bias`` 0 its gate lets half of it through at each step. The same radius
         does not mean the same in the four: in the gated ones it scales what goes into the gates.
     """
-    if not 0 <= radius <= LARGEST_RADIUS:
-        raise ValueError(f"radius must be from 0 to {LARGEST_RADIUS:g}, got {radius!r}")
-    if length not in range(1, LONGEST + 1):
-        raise ValueError(f"length must be a whole number from 1 to {LONGEST}, got {length!r}")
-    if not 0 <= keep_bias <= LARGEST_BIAS:
-        raise ValueError(f"keep_bias must be from 0 to {LARGEST_BIAS:g}, got {keep_bias!r}")
+    within("radius", radius, 0, LARGEST_RADIUS)
+    whole("length", length, 1, LONGEST)
+    within("keep_bias", keep_bias, 0, LARGEST_BIAS)
     return Recurrence(radius, length, keep_bias, seed)
 
 

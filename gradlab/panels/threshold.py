@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gradlab import draw, histogram, whatif
+from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, ByValue, PerLayer
 from gradlab.histogram import LogHistogram
 from gradlab.live import LivePicture, subplots
@@ -39,8 +40,7 @@ def threshold(
         The picture is a counterfactual about this gradient. With another threshold, earlier steps
         would have led elsewhere, and this gradient would not have been met.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {rule!r}")
+    one_of("rule", rule, RULES)
     return Threshold(_histograms(gradients), rule)
 
 

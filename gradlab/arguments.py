@@ -1,0 +1,59 @@
+"""Checks of arguments: every refusal names the argument, what is allowed, and what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import inf, isfinite
+from numbers import Integral, Real
+from typing import TypeGuard
+
+
+def positive(name: str, value: object, *, may_be_inf: bool = False) -> float:
+    """``value`` as a float above zero; a bool is no number.
+
+    Raises:
+        ValueError: it is not a number in (0, inf), or in (0, inf] where that is allowed.
+    """
+    if _is_number(value) and (0 < value < inf or (may_be_inf and value == inf)):
+        return float(value)
+    allowed = "(0, inf]" if may_be_inf else "(0, inf)"
+    raise ValueError(f"{name} must be a number in {allowed}, got {value!r}")
+
+
+def within(name: str, value: object, low: float, high: float = inf) -> float:
+    """``value`` as a finite float from ``low`` to ``high``, both included.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if _is_number(value) and isfinite(value) and low <= value <= high:
+        return float(value)
+    allowed = f"from {low:g} to {high:g}" if high < inf else f"that is finite and {low:g} or more"
+    raise ValueError(f"{name} must be a number {allowed}, got {value!r}")
+
+
+def whole(name: str, value: object, low: int = 1, high: int | None = None) -> int:
+    """``value`` as an int from ``low`` to ``high``, both included; None: without an upper end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if is_whole and low <= value and (high is None or value <= high):  # type: ignore[operator]
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    allowed = f", {low} or more" if high is None else f" from {low} to {high}"
+    raise ValueError(f"{name} must be a whole number{allowed}, got {value!r}")
+
+
+def one_of(name: str, value: object, allowed: Collection[object]) -> None:
+    """Refuse what is not among ``allowed``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in tuple(allowed):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)
