@@ -187,3 +187,12 @@ def test_what_stands_on_the_edge_is_counted_in_words():
 def test_a_start_outside_the_sliders_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_every_drop_down_shows_what_is_chosen():
+    for panel in (panels.depth(3), panels.depth(3, norm="batch")):
+        assert None not in (panel.norm.index, panel.activation.index)
+    panel.norm.value = "none"
+    assert "norm," not in panel.readout.partition(":")[0]
+    panel.reset()
+    assert "batch norm" in panel.readout

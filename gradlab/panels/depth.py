@@ -17,6 +17,8 @@ from gradlab.panels.panel import Panel, number
 
 DEEPEST, HIGHEST_GAIN = 64, 5.0
 WIDTH = BATCH = 64
+# A drop-down shows the value None as nothing chosen.
+NORMS: dict[str, Norm] = {"none": None, "layer": "layer", "batch": "batch"}
 
 
 def depth(
@@ -86,7 +88,7 @@ class Depth(Panel):
             options=["linear", "relu", "tanh", "gelu"], value=activation, description="activation"
         )
         self.norm = ipywidgets.Dropdown(
-            options=[("none", None), "layer", "batch"], value=norm, description="norm"
+            options=list(NORMS), value=norm or "none", description="norm"
         )
         self.residual = ipywidgets.Checkbox(residual, description="residual connections")
         controls = [self.depth, self.gain, self.activation, self.norm, self.residual]
@@ -119,7 +121,7 @@ class Depth(Panel):
 
     def show(self) -> str:
         """Run the network of that depth and gain forward and backward."""
-        kind = self.activation.value, self.residual.value, self.norm.value
+        kind = self.activation.value, self.residual.value, NORMS[self.norm.value]
         if kind != self._kind:
             self._kind = kind
             self._draw_network()
