@@ -248,15 +248,16 @@ def by_layer(model: nn.Module) -> dict[str, LogHistogram]:
     return of_tensors({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
 
 
-def of_tensors(tensors: Mapping[str, Tensor]) -> dict[str, LogHistogram]:
-    """The histogram of every tensor, under the same names.
+def of_tensors(tensors: Mapping[str, Tensor | LogHistogram]) -> dict[str, LogHistogram]:
+    """The histogram of every tensor, under the same names; what is a histogram already stays.
 
     Raises:
+        TypeError: one is neither a histogram nor a dense tensor of real floating-point numbers.
         ValueError: there is none: for a model, ``backward()`` has not run yet.
     """
     if not tensors:
         raise ValueError("no gradient to measure: call loss.backward() first")
-    return {name: LogHistogram.of(tensor) for name, tensor in tensors.items()}
+    return {n: t if isinstance(t, LogHistogram) else LogHistogram.of(t) for n, t in tensors.items()}
 
 
 def merge(histograms: Mapping[str, LogHistogram]) -> LogHistogram:

@@ -102,10 +102,10 @@ def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
 
 def test_tensors_and_histograms_make_the_same_panel(model):
     gradients = {name: p.grad for name, p in model.named_parameters()}
-    readouts = {
-        panels.threshold(source).readout
-        for source in (model, gradients, histogram.of_tensors(gradients))
-    }
+    counted = histogram.of_tensors(gradients)
+    mixed = gradients | {"conv1.weight": counted["conv1.weight"]}
+    sources = (model, gradients, counted, mixed)
+    readouts = {panels.threshold(source).readout for source in sources}
     assert len(readouts) == 1
 
 
@@ -275,3 +275,12 @@ def test_a_stored_prediction_keeps_its_words_and_its_picture():
     bundle = asked._repr_mimebundle_()
     assert bundle["text/plain"] == asked.readout
     assert base64.b64decode(bundle["image/png"]) == asked.panel.picture.png
+
+
+def test_a_layer_without_a_finite_element_can_be_looked_at():
+    gradients = {"good": torch.tensor([1.0, 2.0]), "bad": torch.tensor([math.nan, math.inf])}
+    for rule in ("by value", "by norm", "by norm, each layer alone"):
+        panel = panels.threshold(gradients, rule=rule)
+        panel.layer.value = "bad"
+        assert "2 are infinite or NaN" in panel.readout
+        assert "Not possible" not in panel.readout

@@ -21,7 +21,7 @@ RULES = {"by value": ByValue, "by norm": ByNorm, "by norm, each layer alone": Pe
 
 
 def threshold(
-    gradients: nn.Module | Mapping[str, Tensor] | Mapping[str, LogHistogram],
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram],
     *,
     rule: str = "by value",
 ) -> Threshold:
@@ -137,5 +137,4 @@ def _histograms(gradients: object) -> dict[str, LogHistogram]:
             "gradients must be a module after backward(), or a mapping from layer names to "
             f"tensors or histograms, got {type(gradients).__name__}"
         )
-    measured = {name: g for name, g in gradients.items() if isinstance(g, LogHistogram)}
-    return measured or histogram.of_tensors(gradients)
+    return histogram.of_tensors(gradients)
