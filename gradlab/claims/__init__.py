@@ -1,0 +1,1 @@
+"""What the sources claim, each with the rule that decides it, and a verdict from recorded runs."""

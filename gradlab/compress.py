@@ -1,0 +1,1 @@
+"""How short a feature vector can be: normalisation and linear projections."""

@@ -1,0 +1,1 @@
+"""Which weights can go: scores, masks, schedules, and channels that really leave."""

@@ -1,0 +1,1 @@
+"""What a recording says, as a figure and a table for a paper."""

@@ -1,0 +1,1 @@
+"""A training run with a throttle: one step, rewind, fork."""

@@ -1,0 +1,1 @@
+"""Grids of runs over any executor; one finished run is one line that survives a crash."""
