@@ -1,4 +1,4 @@
-"""Real images for every notebook: some travel with the course, the others are downloaded."""
+"""Real images and a text for every notebook: some travel along, the others are downloaded."""
 
 import os
 from dataclasses import dataclass
@@ -11,9 +11,20 @@ from gradlab.arguments import one_of
 from gradlab.data import downloads, embedded
 from gradlab.data.augment import flip, random_crop
 from gradlab.data.images import ImageData
+from gradlab.data.text import TextData, manual
 from gradlab.data.wider import wider_face
 
-__all__ = ["ImageData", "Source", "available", "flip", "load", "random_crop", "wider_face"]
+__all__ = [
+    "ImageData",
+    "Source",
+    "TextData",
+    "available",
+    "flip",
+    "load",
+    "manual",
+    "random_crop",
+    "wider_face",
+]
 
 _EMBEDDED = {"digits": embedded.digits, "patches": embedded.patches, "faces": embedded.faces}
 _ARRAYS = tuple(name for name in downloads.HOMES if name != "wider-face")

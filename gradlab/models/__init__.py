@@ -8,6 +8,7 @@ torch's global generator: call ``torch.manual_seed`` first and the network is th
 from gradlab.models.deep import Activation, mlp
 from gradlab.models.parts import Residual
 from gradlab.models.pictures import alexnet, full_size, resnet, vgg
+from gradlab.models.sequences import lstm, transformer
 from gradlab.models.sources import clipping_cnn, pruning_cnn
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "alexnet",
     "clipping_cnn",
     "full_size",
+    "lstm",
     "mlp",
     "pruning_cnn",
     "resnet",
+    "transformer",
     "vgg",
 ]
