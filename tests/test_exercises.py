@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import exercises
+from gradlab import clip, exercises
 from gradlab.exercises import judge, values
 from gradlab.exercises.agc import agc_ratio
 from gradlab.exercises.by_global_norm import clip_by_global_norm
@@ -105,6 +105,24 @@ def test_solutions_agree_with_torch_and_timm() -> None:
     adaptive_clip_grad(parameter, clip_factor=0.1)
     _, rows = agc_ratio(parameter.detach(), tensors[0], 0.1, 1e-3)
     assert torch.allclose(parameter.grad, rows)
+
+
+def test_thresholds_agree_with_numpy_and_with_what_the_rule_does() -> None:
+    norms = torch.randn(40, generator=torch.Generator().manual_seed(0)).exp()
+    rule, parameter = clip.Percentile(80.0), torch.nn.Parameter(torch.zeros(1))
+    fired = []
+    for norm in norms:
+        parameter.grad = norm.view(1).clone()
+        fired.append(bool(rule.clip_([parameter]).fired))
+    thresholds = exercises.autoclip_thresholds.answer(norms, 80.0)
+    assert thresholds.numpy() == pytest.approx(
+        [np.percentile(norms[: step + 1], 80.0) for step in range(40)]
+    )
+    assert fired == (norms > thresholds).tolist()
+
+    threshold = exercises.threshold_for_rate.answer(norms, 0.1)
+    share = exercises.fraction_clipped.answer(norms, threshold)
+    assert share == pytest.approx(np.mean(norms.numpy() > threshold)) == pytest.approx(0.1)
 
 
 def test_the_linear_chain_agrees_with_autograd_also_where_widths_differ() -> None:

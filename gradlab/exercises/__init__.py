@@ -18,13 +18,16 @@ solution, and the typical wrong answers, each with the law that catches it.
 
 from gradlab.exercises.accumulation import exercise as clip_with_accumulation
 from gradlab.exercises.agc import exercise as agc_ratio
+from gradlab.exercises.autoclip import exercise as autoclip_thresholds
 from gradlab.exercises.by_global_norm import exercise as clip_by_global_norm
 from gradlab.exercises.by_global_norm_in_place import exercise as clip_by_global_norm_
 from gradlab.exercises.by_value import exercise as clip_by_value
 from gradlab.exercises.exercise import Exercise, Result, Text, Verdict
+from gradlab.exercises.firing import exercise as fraction_clipped
 from gradlab.exercises.judge import Law
 from gradlab.exercises.linear_chain import exercise as gradient_norm_of_linear_chain
 from gradlab.exercises.norms import exercise as norm_before_after
+from gradlab.exercises.rate import exercise as threshold_for_rate
 from gradlab.exercises.unscaling import exercise as unscale_then_clip
 
 __all__ = [
@@ -34,13 +37,16 @@ __all__ = [
     "Result",
     "Verdict",
     "agc_ratio",
+    "autoclip_thresholds",
     "clip_by_global_norm",
     "clip_by_global_norm_",
     "clip_by_value",
     "clip_with_accumulation",
+    "fraction_clipped",
     "gradient_norm_of_linear_chain",
     "names",
     "norm_before_after",
+    "threshold_for_rate",
     "unscale_then_clip",
 ]
 
@@ -49,10 +55,13 @@ ALL = (
     clip_by_global_norm,
     clip_by_global_norm_,
     norm_before_after,
+    fraction_clipped,
+    threshold_for_rate,
     unscale_then_clip,
     clip_with_accumulation,
     gradient_norm_of_linear_chain,
     agc_ratio,
+    autoclip_thresholds,
 )
 """Every exercise, from easy to hard."""
 

@@ -85,6 +85,27 @@ def overflowing() -> "SearchStrategy[list[torch.Tensor]]":
     return st.tuples(gradients(), spoilers).map(spoil)
 
 
+@cache
+def norms() -> "SearchStrategy[torch.Tensor]":
+    """The total norms of one to six steps, in a tensor of one dimension; some are equal."""
+    from hypothesis import strategies as st
+
+    halves = st.lists(st.integers(0, 20), min_size=1, max_size=6)
+    return halves.map(lambda drawn: torch.tensor(drawn, dtype=torch.float32, device="cpu") / 2)
+
+
+@cache
+def recorded_norms() -> "SearchStrategy[torch.Tensor]":
+    """As ``norms``, sometimes with another one that is inf or NaN."""
+    from hypothesis import strategies as st
+
+    def spoil(drawn: tuple[torch.Tensor, float]) -> torch.Tensor:
+        finite, spoiler = drawn
+        return torch.cat([finite, finite.new_tensor([spoiler])]) if spoiler else finite
+
+    return st.tuples(norms(), one_of(0.0, 0.0, math.inf, math.nan)).map(spoil)
+
+
 def one_of(*values: float) -> "SearchStrategy[float]":
     """One of some numbers, the simplest first."""
     from hypothesis import strategies as st
