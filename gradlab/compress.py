@@ -1,1 +1,0 @@
-"""How short a feature vector can be: normalisation and linear projections."""
