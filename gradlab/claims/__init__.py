@@ -1,1 +1,10 @@
 """What the sources claim, each with the rule that decides it, and a verdict from recorded runs."""
+
+from gradlab.claims.claim import Claim, Seeds, TooFewSeeds, Verdict, over_seeds, paired
+
+_CLAIMS: tuple[Claim, ...] = ()
+
+ALL = {claim.number: claim for claim in _CLAIMS}
+"""Every claim, by its number."""
+
+__all__ = ["ALL", "Claim", "Seeds", "TooFewSeeds", "Verdict", "over_seeds", "paired"]

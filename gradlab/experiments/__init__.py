@@ -1,1 +1,8 @@
 """The course's experiments: which runs each one is made of, and what one run does."""
+
+from gradlab.sweep import Experiment
+
+_EXPERIMENTS: tuple[Experiment, ...] = ()
+
+ALL = {experiment.name: experiment for experiment in _EXPERIMENTS}
+"""Every experiment, by the name under which ``gradlab sweep`` runs it."""
