@@ -9,10 +9,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, Marker, decades, draw_marker, style
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, Marker, draw_marker, legible, style
 
 TOPS = (15, 30, 45, 60, 90, 180)  # degrees at which the axis of an angle may end
 
@@ -63,7 +62,7 @@ def draw_samples(
     axes.add_collection(change, autolim=False)
     (after,) = axes.plot(x, y, "o", color=AFTER, markersize=4, alpha=0.8, label="clipped")
     axes.legend(loc="lower right", borderaxespad=0.1)
-    _legible(axes)
+    legible(axes.xaxis)
     return Samples(x, y, after, change, draw_marker(axes))
 
 
@@ -107,16 +106,5 @@ def draw_bias(axes: Axes, max_norms: ArrayLike, degrees: ArrayLike) -> Bias:
     axes.plot(x[[0, -1]], [0, 0], color=BEFORE, linestyle="--", label="average, then clip")
     (here,) = axes.plot(x[:1], [0], "o", color=AFTER, markersize=8, clip_on=False, zorder=5)
     axes.legend(loc="right", bbox_to_anchor=(1, 0.3 if top > 90 else 0.93), borderaxespad=0.1)
-    _legible(axes)
+    legible(axes.xaxis)
     return Bias(here, draw_marker(axes))
-
-
-def _legible(axes: Axes) -> None:
-    """Ticks on the horizontal axis: at powers of ten, and at 2 and 5 between few of them."""
-    low, high = axes.get_xlim()
-    if high / low > 1000:
-        decades(axes)
-        return
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_locator(NullLocator())

@@ -10,9 +10,10 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 # Okabe & Ito 2008, "Color Universal Design": told apart by all common kinds of colour vision.
 BEFORE = "#9A9A9A"
@@ -113,3 +114,14 @@ def decades(axes: Axes) -> None:
             axis.set_major_locator(LogLocator(numticks=8))
             axis.set_minor_formatter(NullFormatter())
             axis.set_minor_locator(LogLocator(subs=[], numticks=8))
+
+
+def legible(axis: XAxis | YAxis) -> None:
+    """Ticks on a logarithmic axis: at powers of ten, and at 2 and 5 between few of them."""
+    low, high = axis.get_view_interval()
+    if high / low > 1000:
+        decades(axis.axes)
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
