@@ -41,6 +41,7 @@ def steps(
     *,
     rule: Rule | None = None,
     loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    watch: Callable[[nn.Module], object] | None = None,
 ) -> Iterator[Step]:
     """Train ``model`` on ``batches``, one step each time the iterator is asked for the next.
 
@@ -52,6 +53,7 @@ def steps(
         batches: (inputs, targets), as ``ImageData.batches`` gives them.
         rule: how to clip before each step; None: not at all. ``ByNorm(inf)`` measures only.
         loss: of (outputs, targets), 0-dim.
+        watch: called with the model in each step, between backward and clip; changes nothing.
 
     Raises:
         NonFiniteGradient: the rule met an infinite or NaN gradient and is one that raises; the
@@ -62,6 +64,8 @@ def steps(
         optimizer.zero_grad()
         value = loss(model(inputs), targets)
         value.backward()
+        if watch:
+            watch(model)
         clipped = rule.clip_(model.named_parameters()) if rule else None
         optimizer.step()
         yield Step(number, value.detach(), clipped)
