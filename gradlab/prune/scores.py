@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from gradlab.arguments import one_of, whole
-from gradlab.prune.weights import Weight, prunable, survey
+from gradlab.prune.weights import Weight, prunable, survey, undisturbed
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -112,7 +111,7 @@ def score(
     one_of("criterion", criterion, CRITERIA)
     whole("seed", seed, 0)
     weights = prunable(model)
-    with _undisturbed(model), torch.enable_grad():
+    with undisturbed(model), torch.enable_grad():
         if criterion == "magnitude":
             found = [weight.value.abs() for weight in weights.values()]
         elif criterion == "random":
@@ -197,21 +196,3 @@ def _checked(name: str, weight: Weight, found: Tensor) -> Tensor:
         count = int((~scores.isfinite()).sum())
         raise ValueError(f"scores must be finite, got {count} that are inf or NaN in {name}")
     return scores if weight.mask is None else scores.masked_fill(weight.mask.cpu() == 0, GONE)
-
-
-@contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards everything that a pass leaves behind as it was."""
-    modes = {module: module.training for module in model.modules()}
-    masked = [w.module for w in survey(model).weights.values() if w.mask is not None]
-    held = [module.weight for module in masked]  # the hook of a mask puts a new one there
-    cards = {p.device for p in model.parameters() if p.device.type == "cuda"}
-    model.eval()
-    try:
-        with torch.random.fork_rng(devices=cards):
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        for module, weight in zip(masked, held, strict=True):
-            module.weight = weight

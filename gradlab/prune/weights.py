@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 
@@ -111,3 +114,21 @@ def prunable(model: nn.Module) -> dict[str, Weight]:
             + (reasons or "none")
         )
     return found.prunable
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and afterwards everything that a pass leaves behind as it was."""
+    modes = {module: module.training for module in model.modules()}
+    masked = [w.module for w in survey(model).weights.values() if w.mask is not None]
+    held = [module.weight for module in masked]  # the hook of a mask puts a new one there
+    cards = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=cards):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for module, weight in zip(masked, held, strict=True):
+            module.weight = weight
