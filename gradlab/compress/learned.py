@@ -13,7 +13,7 @@ from gradlab.arguments import one_of, whole, within
 from gradlab.compress.affine import Affine, scale, vectors
 
 MAPS = ("linear", "relu", "lstm")
-_HIDDEN, _PIECES = 64, 16
+_HIDDEN, _PIECES = 64, 7
 
 
 def classifier(
@@ -60,7 +60,7 @@ def classifier(
 
 
 def bottleneck(
-    features: Tensor, labels: Tensor, k: int, *, kind: str = "linear", seed: int, steps: int = 200
+    features: Tensor, labels: Tensor, k: int, *, kind: str = "linear", seed: int, steps: int = 300
 ) -> nn.Module:
     """A map to ``k`` numbers, trained together with a linear classifier that reads them.
 
@@ -71,7 +71,7 @@ def bottleneck(
         labels: int64 (n,), from 0.
         k: numbers that are left, from 1 to d.
         kind: ``"linear"``; ``"relu"``, with a hidden layer of 64; or ``"lstm"``, which reads the
-            vector in 16 pieces and keeps its last state.
+            vector in 7 pieces, with a state of 64, and maps the last state linearly.
         seed: of the first weights and of the order of the batches.
         steps: of the optimizer, 1 or more.
 
@@ -81,7 +81,7 @@ def bottleneck(
     Raises:
         TypeError: ``features`` is no floating-point tensor.
         ValueError: shapes do not fit, a value is not finite or out of its range, or an LSTM is to
-            read vectors that 16 does not divide.
+            read vectors that 7 does not divide.
     """
     mean, length = scale(vectors("features", features))
     d, classes = features.shape[1], _classes(features, labels)
@@ -113,16 +113,17 @@ class _Standardise(nn.Module):
 
 
 class _Reader(nn.Module):
-    """The last state of an LSTM that reads a vector piece by piece."""
+    """An LSTM that reads a vector piece by piece; its last state, mapped linearly."""
 
     def __init__(self, d: int, k: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(d // _PIECES, k, batch_first=True)
+        self.lstm = nn.LSTM(d // _PIECES, _HIDDEN, batch_first=True)
+        self.out = nn.Linear(_HIDDEN, k)
 
     def forward(self, vectors: Tensor) -> Tensor:
         states, _ = self.lstm(vectors.unflatten(1, (_PIECES, -1)))
-        last: Tensor = states[:, -1]
-        return last
+        short: Tensor = self.out(states[:, -1])
+        return short
 
 
 def _map(kind: str, d: int, k: int) -> nn.Module:

@@ -1,9 +1,10 @@
 """The course's experiments: which runs each one is made of, and what one run does."""
 
+from gradlab.experiments.features import FEATURES
 from gradlab.experiments.pruning import PRUNING
 from gradlab.sweep import Experiment
 
-_EXPERIMENTS: tuple[Experiment, ...] = (PRUNING,)
+_EXPERIMENTS: tuple[Experiment, ...] = (FEATURES, PRUNING)
 
 ALL = {experiment.name: experiment for experiment in _EXPERIMENTS}
 """Every experiment, by the name under which ``gradlab sweep`` runs it."""

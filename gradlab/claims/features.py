@@ -1,0 +1,150 @@
+"""What source S0 claims of short feature vectors, and the rules that decide it.
+
+All four rules read the records of the experiment ``features``, on test digits that nothing was
+trained on, in every one of its seeds. A seed has its own training digits, network and random map.
+Seed 0 served to try the experiment out, and is not among those that decide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.claims.claim import Claim, Seeds, Verdict, Word, over_seeds, paired
+from gradlab.experiments.features import FULL, LENGTHS, LINEAR, MAP_LENGTHS, TIMED_LENGTHS
+from gradlab.sweep import Records
+
+_LOSS, _GAIN = 0.01 + 1e-6, 0.005  # accuracies are whole thousandths: exactly 0.01 is not more
+_KINDS = ("network", "pixels")
+
+
+def _s0_1(records: Records) -> Verdict:
+    tested: list[bool] = []
+    said = []
+    for kind in _KINDS:
+        full = _values(records, features=kind, map="none")
+        for name in LINEAR:
+            keeps = {
+                k: paired(_values(records, features=kind, map=name, k=k), full).above(-_LOSS)
+                for k in LENGTHS
+            }
+            tested += keeps.values()
+            from_here = [k for k in LENGTHS if all(keeps[n] for n in LENGTHS if n >= k)]
+            said.append(f"{kind} {name} {_from(from_here)}")
+    word: Word = "holds" if all(tested) else "depends" if any(tested) else "fails"
+    return Verdict(word, f"accuracy is kept with {'; '.join(said)}")
+
+
+def _from(lengths: list[int]) -> str:
+    if not lengths:
+        return "at no length"
+    return f"from {lengths[0]} numbers on (1 : {FULL / lengths[0]:.3g})"
+
+
+def _s0_2(records: Records) -> Verdict:
+    full = _values(records, "classifier_parameters", map="none")
+    alone, together, said = [], [], []
+    for name in LINEAR:
+        for k in TIMED_LENGTHS:
+            cell = {"map": name, "k": k, "timed": True}
+            parameters = _values(records, "classifier_parameters", **cell)
+            with_map = parameters + _values(records, "map_parameters", **cell)
+            times = over_seeds(_values(records, "classifier_time", **cell))
+            whole = over_seeds(_values(records, "whole_time", **cell))
+            alone.append(paired(parameters, full).below(0) and times.below(1))
+            together.append(paired(with_map, full).below(0) and whole.below(1))
+            said.append(
+                f"{name} {k}: parameters × {np.mean(parameters / full):.2g}, with the map "
+                f"× {np.mean(with_map / full):.2g}; time × {times:.2f}, with the map × {whole:.2f}"
+            )
+    word: Word = "holds" if all(together) else "depends" if all(alone) else "fails"
+    return Verdict(word, ". ".join(said))
+
+
+def _s0_3(records: Records) -> Verdict:
+    return _all_or_some(
+        {
+            f"{kind} {name}": paired(
+                *(_over_lengths(records, kind, name, unit=unit) for unit in (True, False))
+            )
+            for kind in _KINDS
+            for name in ("none", *LINEAR)
+        }
+    )
+
+
+def _s0_4(records: Records) -> Verdict:
+    return _all_or_some(
+        {
+            f"{name} {k}": paired(*(_values(records, map=each, k=k) for each in (name, "linear")))
+            for name in ("relu", "lstm")
+            for k in MAP_LENGTHS
+        }
+    )
+
+
+def _all_or_some(gains: dict[str, Seeds]) -> Verdict:
+    """Are all, some or none positive in every seed, and half a point on average?"""
+    better = [gain.above(0) and gain.mean >= _GAIN for gain in gains.values()]
+    word: Word = "holds" if all(better) else "depends" if any(better) else "fails"
+    return Verdict(word, "; ".join(f"{name} {gain:+.1%}" for name, gain in gains.items()))
+
+
+def _values(records: Records, result: str = "accuracy", **cell: object) -> NDArray[np.float64]:
+    """One number per seed: of features of the network, as they are, unless the cell says so."""
+    usual = {"features": "network", "unit": False, "timed": False}
+    return records.where(**usual | cell).values(result)
+
+
+def _over_lengths(records: Records, kind: str, name: str, *, unit: bool) -> NDArray[np.float64]:
+    """Each seed's accuracy, averaged over all lengths that the map was tried at."""
+    lengths = (FULL,) if name == "none" else LENGTHS
+    found = [_values(records, features=kind, map=name, unit=unit, k=k) for k in lengths]
+    averages: NDArray[np.float64] = np.mean(found, axis=0)
+    return averages
+
+
+CLAIMS = (
+    Claim(
+        "S0-1",
+        says="A shorter feature vector keeps accuracy.",
+        rule="A length keeps accuracy if in every seed it is at most one point below the accuracy "
+        "of all 784 numbers. The claim holds if the PCA, random and learned linear maps each keep "
+        "it at every length from 2 to 256, from pixels and from a network's features; it fails if "
+        "none does at any length; otherwise it depends on the length and the map.",
+        experiment="features",
+        decide=_s0_1,
+    ),
+    Claim(
+        "S0-2",
+        says="A shorter feature vector makes training more efficient: fewer parameters, less time.",
+        rule="In every seed, for the three linear maps to 8 and to 64 numbers, against softmax "
+        "regression on all 784, timed in turn within one run. The claim holds if map and "
+        "classifier together have fewer parameters and take less time to make, project and train; "
+        "it depends on whether one counts the map if only the classifiers alone always do; it "
+        "fails if not even these do.",
+        experiment="features",
+        decide=_s0_2,
+    ),
+    Claim(
+        "S0-3",
+        says="Unit-length features recognise better than raw ones.",
+        rule="Eight settings: pixels or a network's features; all 784 numbers, or shortened by "
+        "PCA, at random, or by the learned linear map, the accuracy then averaged over eight "
+        "lengths. A setting is better with unit length if it gains in every seed, and half a "
+        "point on average. The claim holds if all are better, fails if none is, and otherwise "
+        "depends on the setting.",
+        experiment="features",
+        decide=_s0_3,
+    ),
+    Claim(
+        "S0-4",
+        says="Swapping the linear map for another, such as LSTM or ReLU, raises accuracy.",
+        rule="Maps to 2, 8 and 32 numbers with a ReLU and with an LSTM, against the linear map "
+        "with the same training: steps, batches, optimizer. One is better if it gains in every "
+        "seed, and half a point on average. The claim holds if all six are better, fails if none "
+        "is, and otherwise depends on the map and the length.",
+        experiment="features",
+        decide=_s0_4,
+    ),
+)
