@@ -158,18 +158,36 @@ def test_one_layer_has_no_channels_to_lose():
         prune.narrow(nn.Linear(3, 2), 0.5, torch.ones(1, 3))
 
 
-def test_an_output_that_would_lose_channels_is_refused():
-    class Added(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 4)
+class Two(nn.Module):
+    """Two linear layers, and a function of what both give."""
 
-        def forward(self, x):
-            hidden = self.first(x)
-            return hidden + self.second(hidden)
+    def __init__(self, result):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 4)
+        self.result = result
 
-    with pytest.raises(ValueError, match=r"the output must keep its shape \(1, 4\), got \(1, 2\)"):
-        prune.narrow(Added(), 0.5, torch.ones(1, 3))
+    def forward(self, x):
+        hidden = self.first(x)
+        return self.result(hidden, self.second(hidden))
+
+
+@pytest.mark.parametrize(
+    "result", [torch.add, lambda a, b: torch.cat([a, b], 1), lambda a, b: (a * b).softmax(1)]
+)
+def test_what_reaches_the_output_keeps_its_channels(result):
+    with pytest.raises(ValueError, match="a layer that can lose channels, got none"):
+        prune.narrow(Two(result), 0.5, torch.ones(1, 3))
+
+
+def test_an_output_that_would_lose_channels_on_a_path_without_gradient_is_refused():
+    model = Two(lambda a, b: torch.cat([a.detach(), b], 1))
+    with pytest.raises(ValueError, match=r"the output must keep its shape \(1, 8\), got \(1, 6\)"):
+        prune.narrow(model, 0.5, torch.ones(1, 3))
+
+
+def test_a_network_with_two_outputs_is_refused():
+    with pytest.raises(TypeError, match="model must return a tensor, got tuple"):
+        prune.narrow(Two(lambda a, b: (a, b)), 0.5, torch.ones(1, 3))
 
 
 def test_without_torch_pruning_it_says_what_to_install(monkeypatch):

@@ -39,7 +39,7 @@ def narrow(
     section 3.1. Fang, Ma, Song, Mi & Wang 2023, "DepGraph: towards any structural pruning".
 
     Args:
-        model: unchanged; without masks.
+        model: unchanged; without masks; it takes one tensor and returns one.
         amount: dimensionless, in [0, 1): of the channels of each layer.
         inputs: a batch that the model takes, on its device; only the shape counts.
         scores: of this model; None: ``magnitude``.
@@ -51,6 +51,7 @@ def narrow(
         ModuleNotFoundError: Torch-Pruning is not installed.
         ValueError: ``amount`` is out of range, the model has masks, no layer can lose a channel, or
             the output would lose some.
+        TypeError: the model returns something else than a tensor.
 
     Note:
         At the same number of weights, taking channels out costs more accuracy than masking single
@@ -63,7 +64,7 @@ def narrow(
     if masked:
         raise ValueError(f"model must have no masks (bake_ first), got masks on {masked}")
     try:
-        from torch_pruning import DependencyGraph
+        from torch_pruning import DependencyGraph, ops
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "narrow needs Torch-Pruning: pip install torch-pruning", name=error.name
@@ -82,8 +83,9 @@ def narrow(
         for group in list(graph.get_all_groups()):
             if not all(_is_plain(graph, item, of_module) for item in group):
                 continue
-            if all(graph.is_out_channel_pruning_fn(item.dep.handler) for item in group):
-                continue  # nobody reads it: the output
+            is_read = not all(graph.is_out_channel_pruning_fn(item.dep.handler) for item in group)
+            if not is_read or any(item.dep.target.type == ops.OPTYPE.OUTPUT for item in group):
+                continue
             found += 1
             root, prune_channels = group[0].dep.target.module, group[0].dep.handler
             order = _channel_scores(graph, group, of_module).argsort(stable=True)
@@ -131,6 +133,10 @@ def _channel_scores(graph: Any, group: Any, scores: dict[nn.Module, Tensor]) -> 
 @torch.no_grad()
 def _check_output(model: nn.Module, smaller: nn.Module, inputs: Tensor) -> None:
     with undisturbed(model), undisturbed(smaller):
-        wanted, got = model(inputs).shape, smaller(inputs).shape
-    if wanted != got:
-        raise ValueError(f"the output must keep its shape {tuple(wanted)}, got {tuple(got)}")
+        before, after = model(inputs), smaller(inputs)
+    if not isinstance(before, Tensor):
+        raise TypeError(f"model must return a tensor, got {type(before).__name__}")
+    if before.shape != after.shape:
+        raise ValueError(
+            f"the output must keep its shape {tuple(before.shape)}, got {tuple(after.shape)}"
+        )
