@@ -4,10 +4,14 @@ A float32 number is a sign, an exponent and a mantissa. Its top bits are therefo
 logarithmic bin: the exponent says which power of two, the first mantissa bits say where between
 that power and the next, and no logarithm is ever taken. There are ``2**MANTISSA_BITS`` bins to each
 factor of two.
+
+Those top bits are the number's code, 15 bits with the sign first; what is not finite has the
+code ``NONFINITE``, and zero, which would share one with the smallest subnormals, has ``ZERO``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -19,10 +23,14 @@ from torch import Tensor
 MANTISSA_BITS = 6
 BINS = 255 << MANTISSA_BITS
 """Bins of finite magnitudes: 16320."""
+CODES = 512 << MANTISSA_BITS
+NONFINITE = BINS
+ZERO = CODES - 1
 
 _SHIFT = 23 - MANTISSA_BITS
-_PATTERNS = 256 << MANTISSA_BITS  # the patterns of magnitudes; the last 64 are inf and NaN
-_PIECE = 1 << 18  # elements counted at a time: small enough to stay in the cache
+_NEGATIVE = CODES // 2  # the first code with a sign
+_PIECE = 1 << 19  # elements counted at a time: their patterns stay in the cache
+_SHARE = 1 << 20  # elements that are worth a thread of their own
 
 EDGES = (np.arange(BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
 EDGES[-1] = 2.0**128
@@ -44,48 +52,69 @@ def count(values: Tensor) -> Counts:
         values: (n,) real floating, any dtype and device. Float64 magnitudes outside float32's range
             go to the outermost bins.
     """
-    patterns = _count_patterns(values).reshape(2, _PATTERNS)
-    bins, zeros = patterns[:, :BINS].copy(), 0
-    if bins[:, 0].any():  # zeros share their top bits with the smallest subnormals
-        zeros = values.numel() - int(values.count_nonzero())
-        bins[:, 0] = _smallest(values) if bins[:, 0].sum() > zeros else 0
-    return Counts(bins, zeros, int(patterns[:, BINS:].sum()))
+    (table,) = tally([values])
+    return Counts(
+        table.reshape(2, _NEGATIVE)[:, :BINS].copy(), int(table[ZERO]), int(table[NONFINITE])
+    )
 
 
-def _smallest(values: Tensor) -> tuple[int, int]:
+def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
+    """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
+    parts: list[Tensor] = []
+    owners: list[int] = []
+    for owner, values in enumerate(tensors):
+        shares = values.split(_SHARE) if values.device.type == "cpu" else (values,)
+        parts += shares
+        owners += [owner] * len(shares)
+    workers = min(torch.get_num_threads(), 4, sum(part.numel() for part in parts) // _SHARE)
+    if workers < 2:
+        tables = [_tally(part) for part in parts]
+    else:
+        with ThreadPoolExecutor(workers) as pool:  # torch releases the GIL while it counts
+            tables = list(pool.map(_tally, parts))
+    totals: dict[int, NDArray[np.int64]] = {}
+    for owner, table in zip(owners, tables, strict=True):
+        totals[owner] = totals[owner] + table if owner in totals else table
+    return list(totals.values())
+
+
+def codes(values: Tensor) -> Tensor:
+    """The code of each element, int32, on its device; nothing is read back to the host."""
+    small = _float32(values)
+    top = (small.view(torch.int32) >> _SHIFT) & (CODES - 1)
+    return top.where(small.isfinite(), NONFINITE).where(small != 0, ZERO)
+
+
+def _tally(values: Tensor) -> NDArray[np.int64]:
+    table = torch.zeros(CODES, dtype=torch.int64)
+    if values.device.type != "cpu":
+        for piece in values.split(64 * _PIECE):
+            table += codes(piece).bincount(minlength=CODES).cpu()
+        return table.numpy()
+    zeros, room = 0, np.empty(min(_PIECE, values.numel()), np.uint32)
+    for piece in values.split(_PIECE):
+        small = _float32(piece)
+        bits = small.view(torch.int32).numpy().view(np.uint32)
+        top = np.right_shift(bits, _SHIFT, out=room[: len(bits)]).view(np.int32)
+        found = torch.bincount(torch.from_numpy(top), minlength=CODES)
+        if lowest := int(found[0] + found[_NEGATIVE]):
+            zero = len(bits) - int(small.count_nonzero())
+            zeros += zero
+            found[[0, _NEGATIVE]] = _smallest(small) if zero < lowest else 0
+        table += found
+    counts = table.numpy()
+    signed = counts.reshape(2, _NEGATIVE)
+    nonfinite = signed[:, BINS:].sum()
+    signed[:, BINS:] = 0
+    counts[NONFINITE], counts[ZERO] = nonfinite, zeros
+    return counts
+
+
+def _smallest(values: Tensor) -> Tensor:
     """How many positive and how many negative elements the lowest bin holds."""
     positive = (values > 0) & (values < EDGES[1])
     negative = (values < 0) & (values > -EDGES[1])
-    return int(positive.sum()), int(negative.sum())
-
-
-def _count_patterns(values: Tensor) -> NDArray[np.int64]:
-    """How often each pattern of sign, exponent and first mantissa bits occurs: (2 * _PATTERNS,)."""
-    if values.device.type != "cpu":
-        pieces = (_float32(piece).view(torch.int32) for piece in values.split(64 * _PIECE))
-        masked = ((bits >> _SHIFT) & (2 * _PATTERNS - 1) for bits in pieces)
-        return sum(
-            (m.bincount(minlength=2 * _PATTERNS).cpu().numpy() for m in masked), _no_counts()
-        )
-    workers = min(torch.get_num_threads(), values.numel() // (2 * _PIECE))
-    if workers < 2:
-        return _count_on_cpu(values)
-    with ThreadPoolExecutor(workers) as pool:  # numpy releases the GIL while it counts
-        return sum(pool.map(_count_on_cpu, values.chunk(workers)), _no_counts())
-
-
-def _count_on_cpu(values: Tensor) -> NDArray[np.int64]:
-    total = _no_counts()
-    patterns = np.empty(min(_PIECE, values.numel()), np.int64)
-    for piece in values.split(_PIECE):
-        bits = _float32(piece).view(torch.int32).numpy().view(np.uint32)
-        index = np.right_shift(bits, _SHIFT, out=patterns[: len(bits)], casting="unsafe")
-        total += np.bincount(index, minlength=2 * _PATTERNS)
-    return total
-
-
-def _no_counts() -> NDArray[np.int64]:
-    return np.zeros(2 * _PATTERNS, np.int64)
+    return torch.stack([positive.sum(), negative.sum()])
 
 
 def _float32(values: Tensor) -> Tensor:

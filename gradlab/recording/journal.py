@@ -1,0 +1,114 @@
+"""What a recorder has read back from the device so far, within its budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, nan
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.recording.counting import Found
+from gradlab.recording.histograms import Histograms
+from gradlab.recording.recording import Recording
+
+
+class Row(NamedTuple):
+    """The numbers of one step; ``norms`` has one for each layer known then."""
+
+    total_norm: float
+    coefficient: float
+    fired: bool
+    norms: NDArray[np.float64]
+
+
+class Detail(NamedTuple):
+    """The closer look at one step; weights, and gradients after clipping, by their norms."""
+
+    histograms: Histograms
+    weights: NDArray[np.float64]
+    after: NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Journal:
+    """Rows and details, in the order of the steps.
+
+    Args:
+        every: steps from one detail to the next; doubles when ``memory`` is full.
+        memory: bytes that all histograms together may take.
+        sizes: elements of each layer met so far, by name: the columns.
+    """
+
+    every: int
+    memory: int
+    sizes: dict[str, int] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
+    nonfinite: dict[int, str] = field(default_factory=dict)
+    skipped: int = 0
+
+    def add(
+        self, total_norm: float, coefficient: float, fired: bool, norms: Mapping[str, float]
+    ) -> None:
+        """Write down a step; ``norms`` are of the layers that had a gradient."""
+        if not isfinite(total_norm):
+            largest = max(norms, key=norms.__getitem__)  # where only the total is not finite
+            bad = (name for name, norm in norms.items() if not isfinite(norm))
+            self.nonfinite[len(self.rows)] = next(bad, largest)
+        self.rows.append(Row(total_norm, coefficient, fired, self.spread(norms)))
+
+    def look(
+        self,
+        found: Mapping[str, Found],
+        weights: Mapping[str, float],
+        after: Mapping[str, float],
+        *,
+        last: bool = False,
+    ) -> None:
+        """Write down the details of the newest step; those of the ``last`` one stay in any case."""
+        step, wanted = len(self.rows) - 1, True
+        histograms = Histograms.of(tuple(self.sizes), step, found)
+        while len(self.details) > 1 and self._bytes() + histograms.nbytes > self.memory:
+            self.details = self.details[::2]
+            self.every *= 2
+            wanted = last or step % self.every == 0
+        if wanted:
+            detail = Detail(histograms, self.spread(weights), self.spread(after))
+            self.details.append(detail)
+
+    def recording(self, rule: str | None) -> Recording:
+        """All of it, as plain data."""
+        layers = tuple(self.sizes)
+        return Recording(
+            layers=layers,
+            sizes=np.array(list(self.sizes.values()), np.int64),
+            total_norm=np.array([row.total_norm for row in self.rows], np.float64),
+            coefficient=np.array([row.coefficient for row in self.rows], np.float64),
+            fired=np.array([row.fired for row in self.rows], np.bool_),
+            layer_norms=_stacked([row.norms for row in self.rows], len(layers)),
+            nonfinite=dict(self.nonfinite),
+            skipped=self.skipped,
+            rule=rule,
+            every=self.every,
+            histograms=Histograms.joined(layers, [one.histograms for one in self.details]),
+            weight_norms=_stacked([one.weights for one in self.details], len(layers)),
+            norms_after=_stacked([one.after for one in self.details], len(layers)),
+        )
+
+    def spread(self, norms: Mapping[str, float]) -> NDArray[np.float64]:
+        """The norms by column, NaN where there is none."""
+        return np.array([norms.get(layer, nan) for layer in self.sizes], np.float64)
+
+    def _bytes(self) -> int:
+        return sum(one.histograms.nbytes for one in self.details)
+
+
+def _stacked(rows: Sequence[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+    """The rows as one array; NaN in the columns that a row did not know of."""
+    table = np.full((len(rows), width), nan)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return table
