@@ -1,4 +1,4 @@
-"""A recorded run: what a clip rule compares with its threshold, step by step and layer by layer.
+"""A recorded run: what a clip rule compares with its threshold, and what would come of it.
 
 The axes belong together. Left, steps run from left to right; right, the share of the steps. Above,
 both have the threshold as their height, so that one line crosses them.
@@ -10,30 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, to_rgba
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades, legible, shorten, style
-
-COLUMNS = 500
-"""The most columns that a picture tells apart; of more steps, several share one."""
+from gradlab.draw.layers import Layers, columns, draw_layers, marks, places
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades, legible, style
+from gradlab.recording import Recording, WhatIf
+from gradlab.recording.compared import Compared
 
 LEAST_COEFFICIENT = 1e-3
-_NO_GRADIENT = "#E6E6E6"
 _SHARES = (0, 25, 50, 75, 100)
 
 
 @dataclass(frozen=True)
-class Compared:
-    """The artists of ``draw_compared``."""
+class Course:
+    """The artists of ``draw_course``."""
 
     before: Line2D
     lost: Line2D
@@ -73,12 +68,11 @@ class Compared:
         axes.set_ylim(span)
         legible(axes.yaxis)
         lost = (y == 0) | ~np.isfinite(y)
-        edge = np.nan_to_num(y, nan=np.inf).clip(*span)
-        self.lost.set_data(x[lost], edge[lost])
+        self.lost.set_data(x[lost], np.nan_to_num(y[lost], nan=np.inf).clip(*span))
         held = np.where(lost, np.nan, y)
-        low, high = (_columns(held, extreme) for extreme in (np.fmin, np.fmax))
-        if len(low) < len(y):
-            x, held = np.repeat(_columns(x, np.fmin), 2), np.stack([low, high], 1).ravel()
+        ends = np.stack([columns(held, np.fmin), columns(held, np.fmax)], 1)
+        if len(ends) < len(y):
+            x, held = np.repeat(columns(x, np.fmin), 2), ends.ravel()
         self.before.set_data(x, held)
         self.reference.set_ydata([np.nan if reference is None else reference] * 2)
         axes.set_ylabel(what)
@@ -98,14 +92,14 @@ class Compared:
         x, y = self.before.get_data()
         self.after.set_data(x, np.minimum(y, threshold))
         self.line.set_ydata([threshold, threshold])
-        share = _share(fired)
-        at, high = _places(len(np.asarray(fired)))[share > 0], _seen(share[share > 0])
-        ends = np.stack([np.full_like(high, 1.0), 1 + 0.05 * high, np.full_like(high, np.nan)], 1)
+        high = marks(fired)
+        at, high = places(len(np.asarray(fired)))[high > 0], high[high > 0]
+        ends = np.stack([np.ones_like(high), 1 + 0.05 * high, np.full_like(high, np.nan)], 1)
         self.fired.set_data(np.repeat(at, 3), ends.ravel())  # NaN parts the marks
 
 
 @style()
-def draw_compared(axes: Axes, steps: int) -> Compared:
+def draw_course(axes: Axes, steps: int) -> Course:
     """Draw the axes for a quantity at each step, on which a threshold lies as a line.
 
     Args:
@@ -124,67 +118,7 @@ def draw_compared(axes: Axes, steps: int) -> Compared:
     (fired,) = axes.plot([], [], color=THRESHOLD, linewidth=1, label="clipped steps",
                          transform=axes.get_xaxis_transform(), **mark)  # fmt: skip
     (lost,) = axes.plot([], [], "x", color="black", markersize=6, **mark)
-    return Compared(before, lost, reference, after, fired, line)
-
-
-@dataclass(frozen=True)
-class Layers:
-    """The artists of ``draw_layers``."""
-
-    norms: AxesImage
-    clipped: AxesImage
-
-    @property
-    def artists(self) -> tuple[Artist, ...]:
-        """All that ``move`` moves."""
-        return (self.clipped,)
-
-    def move(self, clipped: ArrayLike | None) -> None:
-        """Cover the cells that are clipped, (n, layers) of booleans; None: no cell of its own."""
-        self.clipped.set_visible(clipped is not None)
-        if clipped is not None:
-            self.clipped.set_data(_covered(_share(clipped)))
-
-
-@style()
-def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
-    """Draw the norm of each layer's gradient at each step as a colour, on a logarithmic scale.
-
-    Where there are more steps than ``COLUMNS``, each column shows the largest of several: a spike
-    never vanishes. Grey: no gradient. White: exactly zero. Black: infinite or NaN.
-
-    Args:
-        axes: empty axes; the first name is on top.
-        names: of the layers.
-        norms: (n, layers); NaN where a layer had no gradient, inf where it was not finite.
-    """
-    steps, layers = np.shape(norms)
-    cells = _columns(np.asarray(norms, np.float64), np.fmax).T
-    held = np.isfinite(cells) & (cells > 0)
-    low, high = (cells[held].min(), cells[held].max()) if held.any() else (1.0, 10.0)
-    scale = LogNorm(low, high if high > low else 10 * low)
-    extent = (-0.5, steps - 0.5, layers - 0.5, -0.5)
-    how: Any = {"aspect": "auto", "interpolation": "nearest", "extent": extent}
-    colours = mpl.colormaps["viridis"].with_extremes(bad=_NO_GRADIENT, under="white", over="black")
-    shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * scale.vmax, cells))
-    image = axes.imshow(shown, cmap=colours, norm=scale, **how)
-    clipped = axes.imshow(_covered(np.zeros(cells.T.shape)), **how)
-    axes.grid(False)
-    every = -(-layers // 20)  # more names are not legible at this height
-    axes.set_yticks(np.arange(layers)[::every], [shorten(n) for n in names[::every]], fontsize=8)
-    together = _together(steps)
-    axes.set_xlabel("step" + f" (each column: the largest of {together})" * (together > 1))
-    bar = _figure(axes).colorbar(image, ax=axes, location="bottom", aspect=60, pad=0.02)
-    bar.set_label("norm of the layer's gradient")
-    return Layers(image, clipped)
-
-
-def _covered(share: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The colour of the threshold, the denser, the larger the share of a column's steps."""
-    colour = np.empty((*share.T.shape, 4))
-    colour[..., :3] = to_rgba(THRESHOLD)[:3]
-    colour[..., 3] = 0.9 * _seen(share.T)
-    return (255 * colour).astype(np.uint8)
+    return Course(before, lost, reference, after, fired, line)
 
 
 @dataclass(frozen=True)
@@ -222,7 +156,7 @@ class Firing:
 def draw_firing(axes: Axes) -> Firing:
     """Draw the axes for the share of the steps that each threshold clips, the threshold upwards.
 
-    They belong beside those of ``draw_compared``, with the same span.
+    They belong beside those of ``draw_course``, with the same span.
     """
     axes.set(yscale="log", xlim=(-2, 102))
     axes.set_xticks(_SHARES)
@@ -272,39 +206,66 @@ def draw_coefficients(axes: Axes) -> Coefficients:
     return Coefficients(curve, share)
 
 
-def _together(steps: int) -> int:
-    """How many steps share a column, 1 or more."""
-    return -(-steps // COLUMNS)
+@dataclass(frozen=True)
+class Recorded:
+    """The artists of ``draw_recorded``."""
+
+    recording: Recording
+    course: Course
+    firing: Firing
+    layers: Layers
+    coefficients: Coefficients
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that ``move`` moves."""
+        parts = (self.course, self.firing, self.layers, self.coefficients)
+        return tuple(artist for part in parts for artist in part.artists)
+
+    def measure(
+        self, compared: Compared, span: tuple[float, float], reference: float | None = None
+    ) -> None:
+        """Show what another rule compares with its threshold; the picture must be redrawn.
+
+        Args:
+            compared: the quantity.
+            span: the thresholds at the ends of its axis, positive.
+            reference: the threshold in force when it was recorded.
+        """
+        self.course.measure(compared.steps, compared.values, compared.what, span, reference)
+        self.firing.measure(*compared.shares(), span)
+
+    def move(self, threshold: float, label: str, would: WhatIf, *, by_layer: bool) -> None:
+        """Show what another threshold would have done; ``by_layer``: to which layers alone."""
+        fired = np.zeros(len(self.recording), bool)
+        fired[would.steps] = would.fired
+        self.course.move(threshold, fired)
+        self.firing.move(threshold, would.fraction, label)
+        self.layers.move(would.layer_norm_after < would.layer_norm_before if by_layer else None)
+        self.coefficients.move(would.coefficient, would.fraction)
 
 
-def _columns(rows: NDArray[Any], together: np.ufunc) -> NDArray[Any]:
-    """(n, ...) values become (at most ``COLUMNS``, ...)."""
-    every = _together(len(rows))
-    return rows if every == 1 else together.reduceat(rows, np.arange(0, len(rows), every))
+@style()
+def draw_recorded(axes: Sequence[Axes], recording: Recording) -> Recorded:
+    """Draw a recorded run; return the artists that show what a rule would have done to it.
 
-
-def _places(steps: int) -> NDArray[np.float64]:
-    """The middle of each column."""
-    every = _together(steps)
-    return np.arange(0, steps, every) + (every - 1) / 2
-
-
-def _share(true: ArrayLike) -> NDArray[np.float64]:
-    """How much of each column is true, in [0, 1]."""
-    rows = np.asarray(true, np.float64)
-    return _columns(rows, np.add) / _columns(np.ones((len(rows), *[1] * (rows.ndim - 1))), np.add)
-
-
-def _seen(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share, and where there is any, a third at least: what is rare is not to vanish."""
-    return np.where(share > 0, share.clip(min=1 / 3), 0.0)
+    Args:
+        axes: four empty ones: for what is compared at each step, how often each threshold fires,
+            the norm of each layer's gradient, and the coefficients.
+        recording: of one step or more.
+    """
+    course, firing, layers, coefficients = axes
+    lost = np.isnan(recording.layer_norms) & ~np.isfinite(recording.total_norm)[:, None]
+    norms = np.where(lost, np.inf, recording.layer_norms)
+    return Recorded(
+        recording,
+        draw_course(course, len(recording)),
+        draw_firing(firing),
+        draw_layers(layers, recording.layers, norms),
+        draw_coefficients(coefficients),
+    )
 
 
 def _axes(artist: Artist) -> Axes:
     assert isinstance(artist.axes, Axes)
     return artist.axes
-
-
-def _figure(axes: Axes) -> Figure:
-    assert isinstance(axes.figure, Figure)
-    return axes.figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import overload
 
 import ipywidgets
 import numpy as np
@@ -15,33 +16,52 @@ from gradlab.clip import ByNorm, ByValue, PerLayer
 from gradlab.histogram import LogHistogram
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.panels.recorded import Recorded
+from gradlab.recording import Recording
 
 ALL = "all layers"
 RULES = {"by value": ByValue, "by norm": ByNorm, "by norm, each layer alone": PerLayer}
 
 
+@overload
+def threshold(gradients: Recording, *, rule: str | None = None) -> Recorded: ...
+@overload
 def threshold(
-    gradients: nn.Module | Mapping[str, Tensor | LogHistogram],
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram], *, rule: str | None = None
+) -> Threshold: ...
+def threshold(
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram] | Recording,
     *,
-    rule: str = "by value",
-) -> Threshold:
-    """A panel that shows a gradient before and after clipping, at the threshold on its slider.
+    rule: str | None = None,
+) -> Threshold | Recorded:
+    """A panel that shows a gradient, or a whole run's, clipped at the threshold on its slider.
+
+    Of one gradient it shows the histogram before and after. Of a recording it shows each step:
+    above what the rule compares with its threshold, and how often each threshold fires; below the
+    norm of each layer's gradient, and the coefficients of all steps, the smallest first.
+    ``panels.threshold(recording.histograms[step])`` looks into one step of a recording.
 
     Args:
-        gradients: a module after ``backward()``, or gradients (or their histograms) by layer name.
-            They are measured once, now; the panel does not follow later changes.
+        gradients: a module after ``backward()``, or gradients (or their histograms) by layer name,
+            or a ``Recording``. A module is measured once, now; the panel does not follow later
+            changes.
         rule: what the panel starts with: "by value", "by norm" or "by norm, each layer alone".
+            None: "by norm" for a recording, "by value" for one gradient.
 
     Raises:
-        ValueError: there is no gradient, all of it is zero or non-finite, or ``rule`` is unknown.
+        ValueError: there is no gradient, all of it is zero or non-finite, or ``rule`` is unknown,
+            or it is "by value" for a recording without histograms.
         TypeError: ``gradients`` is something else.
 
     Note:
-        The picture is a counterfactual about this gradient. With another threshold, earlier steps
-        would have led elsewhere, and this gradient would not have been met.
+        The picture is a counterfactual about these gradients. With another threshold, earlier steps
+        would have led elsewhere, and these gradients would not have been met.
     """
-    one_of("rule", rule, RULES)
-    return Threshold(_histograms(gradients), rule)
+    if rule is not None:
+        one_of("rule", rule, RULES)
+    if isinstance(gradients, Recording):
+        return Recorded(gradients, RULES, rule or "by norm")
+    return Threshold(_histograms(gradients), rule or "by value")
 
 
 class Threshold(Panel):
