@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+_NORMS = (nn.LayerNorm, nn.RMSNorm)  # their gains may have several dimensions
+
 
 @dataclass(frozen=True, eq=False)
 class Weight:
@@ -80,7 +82,7 @@ def survey(model: nn.Module) -> Survey:
     left_out: dict[str, str] = {}
     for path, module in model.named_modules():
         found = getattr(module, "weight", None)
-        if not isinstance(found, Tensor) or found.ndim < 2:
+        if not isinstance(found, Tensor) or found.ndim < 2 or isinstance(module, _NORMS):
             continue
         name = f"{path}.weight".lstrip(".")
         weight = Weight(module)
