@@ -7,6 +7,7 @@
 - ``race``: the same training, clipped differently; who learns, and who is lost?
 - ``recurrence``: what do many steps through the same weights make of a gradient?
 - ``rules``: when all clip rules leave the same length, who pays and who turns it?
+- ``steer``: a machine with a throttle: what becomes of a run when its settings change?
 - ``threshold``: what would clipping at this threshold do to this gradient?
 - ``predict``: any panel, locked until its reader has predicted what it will show
 """
@@ -19,6 +20,7 @@ from gradlab.panels.predict import predict
 from gradlab.panels.race import race
 from gradlab.panels.recurrence import recurrence
 from gradlab.panels.rules import rules
+from gradlab.panels.steer import steer
 from gradlab.panels.threshold import threshold
 
 __all__ = [
@@ -30,5 +32,6 @@ __all__ = [
     "race",
     "recurrence",
     "rules",
+    "steer",
     "threshold",
 ]
