@@ -22,8 +22,10 @@ PIN = re.compile(r"([\w-]+)(?:>?=([\d.]+)(?:\.\*|,<\d+)?(?:=(.+))?)?")
 def pins() -> dict[str, tuple[str | None, str | None]]:
     """Package → the lowest version that Binder may take, and the build."""
     environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
-    lines = [PIN.fullmatch(line) for line in environment["dependencies"]]
-    assert None not in lines, environment["dependencies"]
+    *packages, by_pip = environment["dependencies"]
+    packages += by_pip["pip"]
+    lines = [PIN.fullmatch(line) for line in packages]
+    assert None not in lines, packages
     return {line[1]: (line[2], line[3]) for line in lines}
 
 
