@@ -3,10 +3,11 @@
 For each seed S1's network is trained as long as S1 trains it. Each cell then asks it one thing:
 
 - ``"one shot"``: accuracy at every amount, pruned by one criterion, at once;
-- ``"tuned"``: the same after one more epoch of training;
+- ``"tuned"``: the same after one more epoch of training; for magnitude, also a little at a time;
 - ``"alone"``: accuracy with one layer pruned and the others left;
 - ``"printed"``: what S1's listing does, to the letter;
-- ``"steps"``: what a training step costs with masks, and in half precision.
+- ``"steps"``: what a training step costs with masks, and in half precision;
+- ``"speed"``: size, time and accuracy with weights set to zero, and with channels taken out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ AMOUNTS = (0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 
 LARGEST = "largest first"
 """S1's listing as a criterion: magnitude the wrong way round."""
+
+GRADUAL = "magnitude, gradually"
+"""Cubic, over the first half of the epoch, and trained on for the second half."""
+
+CHANNEL_AMOUNTS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
+"""Shares of the weights, or of each layer's channels, that go where time is measured."""
 
 CRITERIA = (*prune.CRITERIA, LARGEST)
 PRINTED_THRESHOLD = 1e-3  # in S1's listing
@@ -59,9 +66,9 @@ def cells(budget: str) -> list[dict[str, Any]]:
         for criterion in CRITERIA
         for scope in ("global", "per layer")
     ]
-    tuned = [{"part": "tuned", "criterion": criterion} for criterion in prune.CRITERIA]
+    tuned = [{"part": "tuned", "criterion": criterion} for criterion in (*prune.CRITERIA, GRADUAL)]
     alone = [{"part": "alone", "criterion": c} for c in ("magnitude", "gradient")]
-    others = [{"part": part} for part in ("printed", "steps")]
+    others = [{"part": part} for part in ("printed", "steps", "speed")]
     questions = [*one_shot, *tuned, *alone, *others]
     return [{"seed": seed} | common | asked for seed in range(seeds) for asked in questions]
 
@@ -116,13 +123,16 @@ class _Trained:
 def _trained(seed: int, name: str, width: int, batch_size: int, steps: int) -> _Trained:
     photographs, unseen = data.load(name, "train"), data.load(name, "test")
     device.seed(seed)
-    model = models.pruning_cnn(width)
-    # with the channels last, a pass takes half the time on a CPU
-    model = model.to(device.best(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = _fast(models.pruning_cnn(width).to(device.best()))
     found = _Trained(model, photographs, _thin(photographs), _thin(unseen), batch_size, seed)
     for _ in found.train_(model, steps, stream=0):
         pass
     return found
+
+
+def _fast(model: nn.Module) -> nn.Module:
+    """The model with its channels last in memory: on a CPU, a pass takes half the time."""
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _thin(images: ImageData) -> ImageData:
@@ -143,13 +153,18 @@ def _one_shot(trained: _Trained, cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tuned(trained: _Trained, cell: Mapping[str, Any]) -> dict[str, Any]:
-    ranking = trained.ranking(cell["criterion"])
+    gradual = cell["criterion"] == GRADUAL
+    ranking = trained.ranking("magnitude" if gradual else cell["criterion"])
+    steps = cell["tuning_steps"]
     found = []
     for amount in AMOUNTS:
         model = deepcopy(trained.model)
-        prune.apply_(model, ranking.at(amount))
-        for _ in trained.train_(model, cell["tuning_steps"], stream=2):
-            pass
+        schedule = prune.Schedule(amount, first=1, last=steps // 2)
+        if not gradual:
+            prune.apply_(model, ranking.at(amount))
+        for step in trained.train_(model, steps, stream=2):
+            if gradual and (share := schedule(step)) is not None:
+                prune.prune_to_(model, share)
         found.append(trained.accuracies(model))
     return _lists(found)
 
@@ -207,6 +222,31 @@ def _milliseconds(
     return 1000 * (perf_counter() - start)
 
 
+def _speed(trained: _Trained, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Beside the dense network: size, time of a pass, and accuracy after one more epoch."""
+    model, ranking = trained.model, trained.ranking("magnitude")
+    images, _ = next(trained.batches(1, stream=3))
+    found = []
+    for amount in CHANNEL_AMOUNTS:
+        masked = deepcopy(model)
+        prune.apply_(masked, ranking.at(amount))
+        networks = {"zeros": masked, "channels": _fast(prune.narrow(model, amount, images))}
+        for network in networks.values():
+            for _ in trained.train_(network, cell["tuning_steps"], stream=2):
+                pass
+        prune.bake_(masked)  # nothing but zeros in the weights: their best case
+        networks["dense"] = model
+        times = prune.latency(networks, images)
+        row: dict[str, float] = {}
+        for name, network in networks.items():
+            cost = prune.cost(network, images)
+            row[f"{name} bytes"], row[f"{name} macs"] = cost.bytes, cost.macs
+            row[f"{name} ms"] = 1000 * times[name].median
+            row[f"{name} test"] = trained.accuracies(network)["test"]
+        found.append(row)
+    return _lists(found)
+
+
 @contextmanager
 def _masked(model: nn.Module, masks: Mapping[str, Tensor]) -> Iterator[None]:
     prune.apply_(model, masks)
@@ -224,6 +264,7 @@ _PARTS: dict[str, Callable[[_Trained, Mapping[str, Any]], dict[str, Any]]] = {
     "alone": _alone,
     "printed": _printed,
     "steps": _steps,
+    "speed": _speed,
 }
 
 PRUNING = Experiment(
