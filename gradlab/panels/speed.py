@@ -1,0 +1,103 @@
+"""The speed panel: what does a sparse network save, by size and by the stopwatch?"""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab import draw
+from gradlab.experiments.pruning import CHANNEL_AMOUNTS
+from gradlab.live import LivePicture, subplots
+from gradlab.panels.panel import Panel, number, percent
+from gradlab.sweep import Records
+
+NETWORKS = {"dense": "as trained", "zeros": "weights zero", "channels": "channels out"}
+UNITS = {"bytes": ("size (kB)", 1e-3), "macs": ("MACs per image (millions)", 1e-6)}
+UNITS |= {"ms": ("time of a batch (ms)", 1.0), "test": ("accuracy on unseen images", 1.0)}
+
+
+def speed(records: Records) -> Speed:
+    """A panel that sets a network with zeros beside one without channels: size, time, accuracy.
+
+    The slider is the share of all weights that are zero, or of each layer's channels that are gone.
+    Both were trained for one more epoch afterwards. Bars are means over seeds; the black lines
+    reach from the least to the greatest.
+
+    Args:
+        records: of the experiment "pruning": ``sweep.recorded("pruning")``.
+
+    Raises:
+        ValueError: a run is missing or failed: a mean over the others would hide it.
+
+    Note:
+        Milliseconds are those of one machine, one batch and one thread. And a share of the channels
+        is more than the same share of the weights: where each layer has lost half of its channels,
+        a quarter of the weights is left.
+    """
+    chosen = records.where(part="speed")
+    found = {
+        (network, unit): factor * chosen.values(f"{network} {unit}")
+        for network in NETWORKS
+        for unit, (_, factor) in UNITS.items()
+    }
+    if any(np.isnan(runs).any() for runs in found.values()):
+        raise ValueError("records must hold every run of the panel, got one missing or failed")
+    return Speed(found)
+
+
+class Speed(Panel):
+    """See ``speed``."""
+
+    def __init__(self, found: dict[tuple[str, str], NDArray[np.float64]]) -> None:
+        self._found = found  # by network and unit: (seeds, amounts)
+        self.amount = ipywidgets.SelectionSlider(
+            options=[(f"{amount:.0%}", amount) for amount in CHANNEL_AMOUNTS],
+            value=0.5,
+            description="gone",
+            layout={"width": "420px"},
+        )
+        super().__init__([self.amount], self._picture())
+
+    def _picture(self) -> LivePicture:
+        figure, axes = subplots(9, 4, nrows=2, ncols=2)
+        self._costs = {
+            unit: draw.draw_cost(
+                each,
+                list(NETWORKS.values()),
+                what,
+                1.05 * max(self._of(n, unit).max() for n in NETWORKS),
+            )
+            for each, (unit, (what, _)) in zip(axes, UNITS.items(), strict=True)
+        }
+        for each in axes[1::2]:
+            each.tick_params(labelleft=False)
+        return LivePicture(figure, [a for cost in self._costs.values() for a in cost.artists])
+
+    def show(self) -> str:
+        """Read all measurements at the slider's amount."""
+        place = CHANNEL_AMOUNTS.index(self.amount.value)
+        here = {key: runs[:, place] for key, runs in self._found.items()}
+        for unit, cost in self._costs.items():
+            runs = np.stack([here[network, unit] for network in NETWORKS])
+            cost.move(runs.min(1), runs.mean(1), runs.max(1))
+        told = " ".join(
+            f"{NETWORKS[name].capitalize()}: {self._told(here, name)}"
+            for name in ("zeros", "channels")
+        )
+        return f"{self.amount.value:.0%} gone. {told}"
+
+    def _of(self, network: str, unit: str) -> NDArray[np.float64]:
+        return self._found[network, unit]
+
+    def _told(self, here: dict[tuple[str, str], NDArray[np.float64]], name: str) -> str:
+        """What this network saves, against the dense one of the same seed."""
+        size = (here[name, "bytes"] / here["dense", "bytes"]).mean()
+        time = here[name, "ms"] / here["dense", "ms"]
+        change = 100 * (here[name, "test"] - self._of("zeros", "test")[:, 0])
+        return (
+            f"{percent(size)} of the size, {number(here[name, 'ms'].mean())} ms, "
+            f"{percent(time.mean())} of the time ({time.min():.0%} to {time.max():.0%}); accuracy "
+            f"{percent(here[name, 'test'].mean())}, {change.mean():+.1f} points against the same "
+            "training unpruned."
+        )
