@@ -1,9 +1,11 @@
-"""The ``gradlab`` command: ``lab`` opens the course, ``doctor`` looks at the machine."""
+"""The ``gradlab`` command: open the course, look at the machine, run the experiments."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from gradlab import __version__
 
 if TYPE_CHECKING:
     from gradlab.course import Copied
+    from gradlab.sweep import Records
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "doctor":
         return _doctor()
     try:
+        if arguments.command == "sweep":
+            return _sweep(arguments)
         return _lab(arguments.folder, arguments.port, arguments.browser, jupyter)
     except OSError as error:
         return _fail(str(error))
@@ -67,12 +72,53 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at the machine and say what the course finds there. Installs nothing. "
         "The exit status is 0 if the course can run and 1 if it cannot.",
     )
+    _add_sweep(commands.add_parser)
     return parser
+
+
+def _add_sweep(add: Callable[..., argparse.ArgumentParser]) -> None:
+    sweep = add(
+        "sweep",
+        help="run an experiment of the course, and record each run as it ends",
+        description="Run an experiment of the course; without NAME, say which there are. Each run "
+        "is recorded as it ends, so that a sweep that was stopped goes on with --resume. A run "
+        "that fails is recorded too: delete its line to have it repeated. The exit status is 0 if "
+        "all runs ended, also by diverging, and 1 if a run met an error or had too little memory.",
+    )
+    sweep.add_argument("name", nargs="?", metavar="NAME", help="the experiment")
+    sweep.add_argument(
+        "--budget",
+        choices=("ci", "cpu", "gpu"),
+        help="how much to run (default: GRADLAB_BUDGET, else what suits the machine)",
+    )
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes, which share the cores (default: 1)",
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on a Dask cluster, as tcp://host:8786"
+    )
+    sweep.add_argument(
+        "--resume", action="store_true", help="go on with a file, running only what it lacks"
+    )
+    sweep.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to record (default: NAME.jsonl)"
+    )
 
 
 def _port(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
     return int(text)
 
 
@@ -138,6 +184,48 @@ def _doctor() -> int:
     able = not any(finding.fatal for finding in findings)
     print("\nThe course can run here." if able else "\nThe course cannot run here yet.")
     return 0 if able else 1
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from gradlab import device, experiments, sweep
+
+    if arguments.name is None:
+        width = max(map(len, experiments.ALL), default=0)
+        for name, experiment in experiments.ALL.items():
+            print(f"{name:{width}}  {experiment.about}")
+        return 0
+    if arguments.name not in experiments.ALL:
+        known = ", ".join(experiments.ALL)
+        return _fail(f"there is no experiment {arguments.name!r}, only: {known}")
+    out = arguments.out or Path(f"{arguments.name}.jsonl")
+    cluster = sweep.cluster(arguments.scheduler) if arguments.scheduler else nullcontext()
+    try:
+        with cluster as executor:
+            records = sweep.run(
+                experiments.ALL[arguments.name],
+                out,
+                budget=device.budget(arguments.budget).name,
+                executor=executor,
+                workers=arguments.workers,
+                resume=arguments.resume,
+            )
+    except (ModuleNotFoundError, ValueError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        _fail(f"stopped; {out} keeps the runs that had ended: go on with --resume")
+        return 130
+    print(f"{out}: {_counts(records)}")
+    failed = [row for row in records if row.status in ("error", "out of memory")]
+    for error, number in Counter(row.error for row in failed).most_common():
+        print(f"{number} x {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _counts(records: "Records") -> str:
+    """How many runs ended how."""
+    ended = Counter(row.status for row in records)
+    ways = ", ".join(f"{number} {status}" for status, number in ended.items())
+    return f"{len(records)} runs" + (f" ({ways})" if ways else "")
 
 
 def _fail(message: str) -> int:

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sweeping
 
 import gradlab
-from gradlab import cli, course
+from gradlab import cli, course, experiments, sweep
 
 
 @pytest.fixture
@@ -149,3 +151,83 @@ def test_help_loads_nothing_heavy():
         "except SystemExit: assert not {'torch', 'jupyterlab', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def swept(tmp_path, monkeypatch):
+    """A folder to sweep in, and an experiment to sweep."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(experiments.ALL, "double", sweeping.DOUBLE)
+    return tmp_path
+
+
+def test_sweep_without_a_name_lists_the_experiments(swept, capsys):
+    assert cli.main(["sweep"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == list(experiments.ALL)
+    assert listed[-1].endswith("  Doubles the seed.")
+
+
+def test_sweep_refuses_a_name_that_is_none(swept, capsys):
+    assert cli.main(["sweep", "doubled"]) == 1
+    assert "there is no experiment 'doubled', only: " in capsys.readouterr().err
+
+
+def test_sweep_records_beside_and_refuses_to_begin_again(swept, capsys):
+    """With real worker processes, and the progress on a screen that is none."""
+    assert cli.main(["sweep", "double", "--budget=ci", "--workers=2"]) == 0
+    records = sweep.read(swept / "double.jsonl")
+    assert len(records) == 6
+    assert records.provenance[0].command == "gradlab sweep double --budget ci --workers 2"
+    assert capsys.readouterr() == ("double.jsonl: 6 runs (6 done)\n", "")
+    assert cli.main(["sweep", "double"]) == 1
+    assert "double.jsonl is there already, and is left as it is" in capsys.readouterr().err
+    assert cli.main(["sweep", "double", "--budget=ci", "--resume"]) == 0
+    assert sweep.read(swept / "double.jsonl") == records
+
+
+@pytest.mark.parametrize(
+    ("seeds", "status"), [([0], 0), ([0, 7], 0), ([2, 7], 1), ([6], 1), ([6, 6.0], 1)]
+)
+def test_sweep_fails_if_a_run_failed_and_not_if_it_diverged(
+    swept, monkeypatch, capsys, seeds, status
+):
+    cells = [{"seed": int(seed), "like": seed} for seed in seeds]
+    failing = sweep.Experiment("double", "", lambda budget: cells, sweeping.fail)
+    monkeypatch.setitem(experiments.ALL, "double", failing)
+    monkeypatch.setattr(sweep, "cluster", lambda address: ThreadPoolExecutor(1))
+    assert cli.main(["sweep", "double", "--scheduler=here", "--out=mine.jsonl"]) == status
+    assert len(sweep.read("mine.jsonl")) == len(seeds)
+    said = capsys.readouterr()
+    assert said.out.startswith(f"mine.jsonl: {len(seeds)} runs (")
+    if 6 in seeds:
+        assert f"{len(seeds)} x ValueError: no such thing (sweeping.py:" in said.err
+
+
+def test_sweep_stopped_by_the_keyboard_says_how_to_go_on(swept, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "run", stopped)
+    assert cli.main(["sweep", "double"]) == 130
+    assert "double.jsonl keeps the runs that had ended" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--workers=0"], "a whole number, 1 or more, not '0'"),
+        (["--workers=2", "--scheduler=tcp://here:1"], "not allowed with argument"),
+        (["--budget=all"], "invalid choice: 'all'"),
+    ],
+)
+def test_sweep_refuses_words_that_make_no_sense(words, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["sweep", "double", *words])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_sweep_says_where_a_file_cannot_be(swept, capsys):
+    assert cli.main(["sweep", "double", "--budget=ci", "--out=nowhere/a.jsonl"]) == 1
+    assert "nowhere/a.jsonl" in capsys.readouterr().err

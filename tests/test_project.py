@@ -50,6 +50,9 @@ def test_the_wheel_carries_the_library_and_every_notebook(tmp_path):
     assert notebooks
     assert {name for name in carried if name.startswith("gradlab/notebooks/")} == notebooks
     assert {"gradlab/cli.py", "gradlab/py.typed", "gradlab/panels/__init__.py"} <= carried
+    records = {f"gradlab/records/{path.name}" for path in ROOT.glob("gradlab/records/*")}
+    assert records
+    assert records <= carried
     assert {name.split("/")[0] for name in carried} == {
         "gradlab",
         f"gradlab_course-{gradlab.__version__}.dist-info",

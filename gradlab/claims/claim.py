@@ -140,9 +140,8 @@ class Verdict:
         )
 
     def _repr_markdown_(self) -> str:
-        (name, text), *rest = self._rows()
-        lines = [f"| {name} | {text} |", "|:--|:--|"]
-        return "\n".join(lines + [f"| {name} | {text} |" for name, text in rest])
+        lines = [f"| {name} | {text.replace('|', chr(92) + '|')} |" for name, text in self._rows()]
+        return "\n".join([lines[0], "|:--|:--|", *lines[1:]])
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         if self.claim is not None:

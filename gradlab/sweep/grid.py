@@ -56,7 +56,8 @@ def run(
     whole("workers", workers)
     grid = experiment.grid(budget)
     command = f"gradlab sweep {experiment.name} --budget {budget}"
-    command += f" --workers {workers}" if executor is None else " --scheduler ADDRESS"
+    if executor is None and workers > 1:
+        command += f" --workers {workers}"
     with opened(Path(path), resume=resume) as journal:
         for other in journal.records.provenance:
             if other.experiment != experiment.name:

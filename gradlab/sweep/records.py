@@ -78,7 +78,10 @@ class Records:
         return replace(self, rows=tuple(chosen))
 
     def axis(self, name: str) -> list[Any]:
-        """Return the distinct values that the cells hold under a name, first seen first.
+        """Return the distinct values that the cells hold under a name.
+
+        Numbers in ascending order, so that two selections have their seeds in one order even while
+        a sweep is not complete; anything else first seen first.
 
         Raises:
             ValueError: there are cells, and none has the name.
@@ -86,7 +89,9 @@ class Records:
         found = [row.cell[name] for row in self.rows if name in row.cell]
         if self.rows and not found:
             one_of("a name in the cells", name, sorted({n for row in self.rows for n in row.cell}))
-        return [value for place, value in enumerate(found) if value not in found[:place]]
+        distinct = [value for place, value in enumerate(found) if value not in found[:place]]
+        numbers = all(isinstance(value, int | float) for value in distinct)
+        return sorted(distinct) if numbers else distinct
 
     def values(self, name: str, by: tuple[str, ...] = ("seed",)) -> NDArray[np.float64]:
         """Return one number of each run as an array, with an axis for each name in ``by``.

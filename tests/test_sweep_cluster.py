@@ -1,0 +1,54 @@
+"""Sweeps over a real Dask cluster of two worker processes on this machine."""
+
+import sys
+
+import pytest
+import sweeping
+
+from gradlab import sweep
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Of a scheduler with two worker processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+    ) as running:
+        yield running.scheduler_address
+
+
+def test_a_cluster_gives_the_results_of_this_process(address, tmp_path):
+    path = tmp_path / "double.jsonl"
+    with sweep.cluster(address) as executor:
+        records = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor)
+        again = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor, resume=True)
+    assert [(row.cell, row.result["twice"]) for row in records] == [
+        (cell, sweeping.double(cell)["twice"]) for cell in sweeping.cells("ci")
+    ]
+    assert again == records
+
+
+def test_a_failed_run_on_a_cluster_is_a_record(address, tmp_path):
+    failing = sweep.Experiment("fail", "", lambda budget: [{"seed": 0}, {"seed": 6}], sweeping.fail)
+    with sweep.cluster(address) as executor:
+        records = sweep.run(failing, tmp_path / "f.jsonl", budget="ci", executor=executor)
+    assert [row.status for row in records] == ["diverged", "error"]
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error():
+    with (
+        pytest.raises(OSError, match=r"127\.0\.0\.1:1"),
+        sweep.cluster("tcp://127.0.0.1:1", patience=0.5),
+    ):
+        pass
+
+
+def test_without_dask_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(ModuleNotFoundError, match=r'pip install "gradlab-course\[scale\]"'),
+        sweep.cluster("tcp://127.0.0.1:1"),
+    ):
+        pass
