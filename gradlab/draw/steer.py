@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
+from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
 
 from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades, style
@@ -89,23 +89,23 @@ def draw_futures(axes: Axes, what: str, *, held: bool = False) -> Futures:
 
 
 _CROSS: Any = {"color": "black", "markersize": 10, "markeredgecolor": "white"}
-_CLIPPED: Any = {"color": THRESHOLD, "markersize": 4}
+_CLIPPED: Any = {"color": THRESHOLD, "markersize": 3.5}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The artists of ``draw_setting``: a level across the axes, and its name."""
+    """The artists of ``draw_setting``: a level from the present step on, and its name."""
 
     line: Line2D
-    label: Text
+    label: Annotation
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
         return self.line, self.label
 
-    def move(self, value: float | None, label: str = "") -> None:
-        """Go to ``value``, or to the edge that it is beyond, and say ``label``; None: be hidden."""
+    def move(self, step: int, value: float | None, label: str = "") -> None:
+        """Go on from ``step`` at ``value``, or at the edge it is beyond; None: be hidden."""
         for artist in self.artists:
             artist.set_visible(value is not None)
         if value is None:
@@ -114,21 +114,29 @@ class Setting:
         assert axes is not None
         low, high = axes.get_ylim()
         height = min(max(value, low), high)
-        self.line.set_ydata([height, height])
+        self.line.set_data([step, axes.get_xlim()[1]], [height, height])
         self.label.set_text(label)
-        self.label.set_y(height)
+        self.label.xy = (0.99, height)
         upper = np.log(height / low) > 0.8 * np.log(high / low)
+        self.label.set_position((0, -4 if upper else 4))
         self.label.set_verticalalignment("top" if upper else "bottom")
 
 
 @style()
 def draw_setting(axes: Axes, color: str) -> Setting:
     """Draw a dashed level, hidden until it is moved: what the next step will go by."""
-    line = axes.axhline(1, color=color, linewidth=1.4, linestyle=(0, (4, 2)), visible=False)
-    place = axes.get_yaxis_transform()
-    box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
-    label = axes.text(
-        0.99, 1, "", color=color, ha="right", transform=place, visible=False, bbox=box, zorder=7
+    (line,) = axes.plot([], [], color=color, linewidth=1.6, linestyle=(0, (4, 2)), visible=False)
+    label = axes.annotate(
+        "",
+        (0.99, 1),
+        (0, 4),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        color=color,
+        ha="right",
+        visible=False,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0},
+        zorder=7,
     )
     label.set_in_layout(False)  # where it starts is beyond the axes
     return Setting(line, label)
@@ -178,7 +186,6 @@ def draw_steering_key(figure: Figure) -> None:
     )
 
 
-@style()
 def draw_span(axes: Axes, steps: int, limits: tuple[float, float]) -> bool:
     """Make room for ``steps`` steps and for values within ``limits``; whether that was a change."""
     wanted = (0.0, float(steps)), limits

@@ -31,7 +31,7 @@ _THRESHOLDS = {"max_norm": 1.0, "clip_value": 0.01, "clip_factor": 0.01}  # a us
 _SPEEDS = {"full speed": inf, "10 steps a second": 10.0, "2 steps a second": 2.0}
 _EDGES = np.geomspace(1e-8, 1e2, 68)
 _COUNTED = np.array([0, *_EDGES[1:-1], inf])  # the bars at the edges hold all that is beyond
-_LOSSES, _NORMS = (1e-4, 1e6), (1e-6, 1e12)  # the furthest that the axes go
+_LOSSES, _NORMS = (1e-4, 1e4), (1e-6, 1e8)  # the furthest that the axes go
 
 
 def steer(run: Steered) -> Steer:
@@ -89,9 +89,12 @@ class Steer(Panel):
         for control in self._settings:
             control.observe(lambda _: self._turned(), names="value")
 
-        self.play_button = _button("Play", "play", "Train in the background", self._play_or_pause)
-        self.step_button = _button("Step", "step-forward", "Train one step", self.step)
-        self.fork_button = _button("Fork", "code-fork", "Begin a new branch here", self.fork)
+        self.play_button = _button("Play", "play", "Train in the background")
+        self.step_button = _button("Step", "step-forward", "Train one step")
+        self.fork_button = _button("Fork", "code-fork", "Begin a new branch here")
+        self.play_button.on_click(lambda _: self._play_or_pause())
+        self.step_button.on_click(lambda _: self._step_by_hand())
+        self.fork_button.on_click(lambda _: self.fork())
         self.position = ipywidgets.IntSlider(
             0, 0, 1, description="rewind to", layout={"width": "380px"}
         )
@@ -163,6 +166,12 @@ class Steer(Panel):
         action()
         self._follow()
 
+    def _step_by_hand(self) -> None:
+        self.pause()
+        self._error = ""
+        self._take(show=True)
+        self._follow()
+
     def _play_or_pause(self) -> None:
         if self.playing:
             self.pause()
@@ -183,15 +192,17 @@ class Steer(Panel):
             return True
         self._next_step = now + 1 / _SPEEDS[self.speed.value]
         show = now >= self._next_paint
-        try:
-            self._run.take(measure=show)
-        except Exception as error:  # a thread's errors are seen by nobody else
-            self._error = f"Training stopped. {type(error).__name__}: {error}"
-            return False
+        self._take(show)
         if show:
             self._next_paint = max(self._next_paint + 1 / REPAINTS, now)
             self._follow()
-        return not self._run.ended
+        return not (self._run.ended or self._error)
+
+    def _take(self, show: bool) -> None:
+        try:
+            self._run.take(measure=show)
+        except Exception as error:  # no cell is there to show what a thread or a button raises
+            self._error = f"Training stopped. {type(error).__name__}: {error}."
 
     def rest(self) -> None:
         """Say that it pauses."""
@@ -242,7 +253,7 @@ class Steer(Panel):
         if self._fit(self._run.branches):
             self.picture.redraw()
         self._move_curves(left, now, position)
-        self._move_settings()
+        self._move_settings(position)
         self._move_bars(position)
         self._mover = get_ident()
         self.position.max = max(len(now), 1)
@@ -278,17 +289,17 @@ class Steer(Panel):
             now.max_norms[:position], now.total_norms[:position], now.fired[:position]
         )
 
-    def _move_settings(self) -> None:
+    def _move_settings(self, position: int) -> None:
         made = RULES[self.rule.value]
         name = made[1] if made else None
         for each, slider in self.thresholds.items():
             slider.layout.display = None if each == name else "none"
         bound = getattr(self._run.rule, name) if name else None
         label = f"{name} = {number(bound)}" if bound else ""
-        self._max_norm.move(bound if name == "max_norm" else None, label)
+        self._max_norm.move(position, bound if name == "max_norm" else None, label)
         self._bars.marker.move(bound if name == "clip_value" else None, label)
         rate = self._run.learning_rate
-        self._next_rate.move(rate, f"next step: {number(rate)}")
+        self._next_rate.move(position, rate, f"next step: {number(rate)}")
 
     def _move_bars(self, position: int) -> None:
         gradient = self._run.gradient
@@ -377,9 +388,5 @@ def _decades(values: list[float], furthest: tuple[float, float]) -> tuple[float,
     return float(10 ** np.floor(low + 1e-9)), float(10 ** np.ceil(high - 1e-9))
 
 
-def _button(name: str, icon: str, tooltip: str, action: Callable[[], object]) -> Any:
-    button = ipywidgets.Button(
-        description=name, icon=icon, tooltip=tooltip, layout={"width": "90px"}
-    )
-    button.on_click(lambda _: action())
-    return button
+def _button(name: str, icon: str, tooltip: str) -> Any:
+    return ipywidgets.Button(description=name, icon=icon, tooltip=tooltip, layout={"width": "90px"})

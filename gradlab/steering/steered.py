@@ -1,4 +1,4 @@
-"""A training run with a throttle: step, rewind to a kept step, fork from it, all of it exactly."""
+"""The run itself, and all that it takes to go back exactly."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain, count, islice
-from math import inf, isfinite, nan
-from typing import Any, NamedTuple
+from math import inf, isfinite
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -23,87 +20,11 @@ from gradlab.clip import ByNorm, NonFiniteGradient, Percentile, Rule
 from gradlab.clip.gradients import gather, joined
 from gradlab.divergence import find
 from gradlab.histogram import LogHistogram
+from gradlab.steering.branch import Branch, Gradient, Taken
 from gradlab.train import steps
 
 Batch = tuple[Tensor, Tensor]
 _MEASURE = ByNorm(inf)
-
-
-class Taken(NamedTuple):
-    """One step that was taken.
-
-    Args:
-        loss: of the batch, before the step.
-        total_norm: of the whole gradient before clipping.
-        coefficient: norm after clipping / norm before.
-        fired: whether clipping changed anything.
-        learning_rate: of the optimizer's first group.
-        rule: that clipped; None: nothing was clipped.
-    """
-
-    loss: float
-    total_norm: float
-    coefficient: float
-    fired: bool
-    learning_rate: float
-    rule: Rule | None
-
-
-@dataclass(frozen=True, eq=False)
-class Branch:
-    """One future of a run, from its very first step on; arrays have a row for each step.
-
-    Args:
-        steps: all of them, those before the fork too.
-        parent: index of the branch that it left; None: of none.
-        forked_at: after how many steps it left it.
-        diverged: where an infinity or a NaN ended it; None: nothing did.
-    """
-
-    steps: tuple[Taken, ...] = ()
-    parent: int | None = None
-    forked_at: int = 0
-    diverged: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    @cached_property
-    def losses(self) -> NDArray[np.float64]:
-        """(n,): of the batch, before the step."""
-        return np.array([step.loss for step in self.steps], np.float64)
-
-    @cached_property
-    def total_norms(self) -> NDArray[np.float64]:
-        """(n,): norm of the whole gradient before clipping."""
-        return np.array([step.total_norm for step in self.steps], np.float64)
-
-    @cached_property
-    def coefficients(self) -> NDArray[np.float64]:
-        """(n,): norm after clipping / norm before."""
-        return np.array([step.coefficient for step in self.steps], np.float64)
-
-    @cached_property
-    def fired(self) -> NDArray[np.bool_]:
-        """(n,): whether clipping changed anything."""
-        return np.array([step.fired for step in self.steps], np.bool_)
-
-    @cached_property
-    def learning_rates(self) -> NDArray[np.float64]:
-        """(n,): of the optimizer's first group."""
-        return np.array([step.learning_rate for step in self.steps], np.float64)
-
-    @cached_property
-    def max_norms(self) -> NDArray[np.float64]:
-        """(n,): bound of a norm that was in force; NaN where the rule bounded something else."""
-        return np.array([getattr(step.rule, "max_norm", nan) for step in self.steps], np.float64)
-
-
-class Gradient(NamedTuple):
-    """All elements of the gradient of one step, before and after clipping."""
-
-    before: LogHistogram
-    after: LogHistogram
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,403 @@
+"""The steer panel: what its controls do to the run, what is seen, and when its thread stops."""
+
+import gc
+import itertools
+import threading
+import time
+import weakref
+from math import inf
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gradlab import panels
+from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer
+from gradlab.panels.player import Player
+from gradlab.steering import Steered
+
+
+def batches():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        yield torch.randn(8, 5, generator=generator), torch.randint(0, 3, (8,), generator=generator)
+
+
+def steered(rule=ByNorm(0.5), stream=batches, lr=0.1):  # noqa: B008 - a rule never changes
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+    return Steered(
+        model, torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9), stream, rule=rule
+    )
+
+
+@pytest.fixture
+def panel():
+    panel = panels.steer(steered())
+    yield panel
+    panel.close()
+
+
+def wait_for(truth):
+    end = time.monotonic() + 10
+    while not truth():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def state(panel):
+    return panel.picture.png, panel.readout
+
+
+# By code
+
+
+def test_stepping_by_code_needs_no_thread_and_says_what_happened(panel):
+    before = threading.active_count()
+    panel.step(10)
+    assert threading.active_count() == before
+    branch = panel._run.branch
+    norm, fired = branch.total_norms[-1], int(branch.fired.sum())
+    assert panel.readout.startswith(f"Step 10: loss {branch.losses[-1]:#.3g}, ")
+    assert f"gradient norm {norm:#.3g} > max_norm 0.500, so clipped to " in panel.readout
+    assert f"{fired} of 10 steps clipped." in panel.readout
+    assert "Next step: learning rate 0.100, clipped by norm, max_norm 0.500." in panel.readout
+
+
+def test_the_run_is_the_one_that_code_would_have_trained(panel):
+    alone = steered()
+    panel.step(7)
+    alone.step(7)
+    assert panel._run.branch.steps == alone.branch.steps
+
+
+def test_a_moved_setting_holds_from_the_next_step_on(panel):
+    panel.step(3)
+    panel.learning_rate.value = 10 ** (panel.learning_rate.min + 1)
+    panel.thresholds["max_norm"].value = 0.05
+    before = panel.readout
+    panel.step(2)
+    assert before != panel.readout
+    rates, bounds = panel._run.branch.learning_rates, panel._run.branch.max_norms
+    assert np.array_equal(rates, [0.1, 0.1, 0.1, 0.01, 0.01])
+    assert np.allclose(bounds, [0.5, 0.5, 0.5, 0.05, 0.05], rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "slider"),
+    [
+        ("not at all", type(None), None),
+        ("by norm", ByNorm, "max_norm"),
+        ("by norm, each layer alone", PerLayer, "max_norm"),
+        ("by value", ByValue, "clip_value"),
+        ("by norm, relative to the weights", Adaptive, "clip_factor"),
+    ],
+)
+def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slider):
+    panel.rule.value = name
+    assert isinstance(panel._run.rule, kind)
+    shown = [n for n, control in panel.thresholds.items() if control.layout.display is None]
+    assert shown == [n for n in (slider,) if n]
+    panel.step(2)
+    assert f"clipped {name}" in panel.readout
+    if slider:
+        before = state(panel)
+        panel.thresholds[slider].value = 10 ** panel.thresholds[slider].min
+        assert panel.readout != before[1]
+        assert (panel.picture.png != before[0]) == (slider != "clip_factor")
+
+
+@pytest.mark.parametrize("rule", [None, ByNorm(inf), ByNorm(30.0), ByValue(0.2), Adaptive(0.3)])
+def test_the_panel_starts_with_the_rule_of_the_run(rule):
+    run = steered(rule=rule)
+    panel = panels.steer(run)
+    assert run.rule is rule
+    panel.learning_rate.value = 0.5
+    if rule not in (None, ByNorm(inf)):
+        assert run.rule == rule
+
+
+def test_every_slider_moves_picture_and_words_and_reset_brings_all_back():
+    run = steered()
+    run.step(6)
+    panel = panels.steer(run)
+    start, weight = state(panel), run._model[0].weight.clone()
+    controls = [panel.learning_rate, panel.thresholds["max_norm"], panel.position]
+    for slider in controls:
+        log = slider is not panel.position
+        for end in (slider.min, slider.max):
+            value, before = (10**end if log else end), state(panel)
+            if slider.value == value:
+                continue
+            slider.value = value
+            assert all(a != b for a, b in zip(state(panel), before, strict=True))
+        panel.reset()
+        assert state(panel) == start
+    panel.rewind(2)
+    panel.learning_rate.value, panel.rule.value = 3.0, "not at all"
+    panel.step(40)
+    panel.speed.index = 2
+    panel.reset()
+    assert state(panel) == start
+    assert torch.equal(run._model[0].weight, weight)
+    assert (run.learning_rate, run.rule, panel.speed.index) == (0.1, ByNorm(0.5), 0)
+
+
+# Going back
+
+
+def test_rewinding_keeps_the_settings_and_the_next_step_forks(panel):
+    panel.step(10)
+    panel.position.value = 4
+    assert "Step 4: " in panel.readout
+    assert "6 later steps stay as another future" in panel.readout
+    panel.learning_rate.value = 0.01
+    panel.step(3)
+    old, new = panel._run.branches
+    assert (len(old), len(new), new.forked_at) == (10, 7, 4)
+    assert f"The future left at step 0" not in panel.readout  # noqa: F541
+    assert f"The run before had loss {old.losses[6]:#.3g} at this step." in panel.readout
+    assert panel.position.value == panel.position.max == 7
+
+
+def test_a_rewind_to_a_step_that_was_not_kept_goes_to_the_nearest():
+    run = steered()
+    run._memory = 1
+    panel = panels.steer(run)
+    panel.step(9)
+    kept = run.kept
+    panel.position.value = 3
+    assert run.position == panel.position.value in kept
+
+
+def test_both_futures_are_drawn_from_the_fork_on(panel):
+    panel.step(10)
+    panel.rewind(4)
+    panel.learning_rate.value = 0.01
+    panel.step(3)
+    old, new = panel._run.branches
+    assert np.array_equal(panel._loss.line.get_xdata()[:-1], np.arange(1, 8))
+    assert np.array_equal(panel._loss.line.get_ydata()[:-1], new.losses)
+    assert np.array_equal(panel._norm.others.get_xdata()[:-1], np.arange(1, 11))
+    assert np.array_equal(panel._norm.others.get_ydata()[:-1], old.total_norms)
+    panel.rewind(5)
+    panel.step(1)
+    gaps = np.flatnonzero(np.isnan(panel._loss.others.get_xdata()))
+    second = panel._loss.others.get_xdata()[gaps[0] + 1 : gaps[1]]
+    assert np.array_equal(second, [4, 5, 6, 7])  # its own steps, and the last common one
+
+
+def test_the_clipped_steps_are_marked(panel):
+    panel.thresholds["max_norm"].value = 0.6
+    panel.step(20)
+    branch = panel._run.branch
+    assert 0 < branch.fired.sum() < 20
+    assert np.array_equal(panel._clipping.cut.get_xdata(), 1 + np.flatnonzero(branch.fired))
+
+
+def test_the_histogram_is_that_of_the_newest_gradient(panel):
+    panel.step(5)
+    before = panel._run.gradient.before
+    bars = panel._bars.before.get_data().values
+    assert bars.sum() == pytest.approx(1 - before.zeros / before.finite)
+    shown = panel._bars.after.get_data().values
+    assert np.abs(shown - bars).max() > 0
+    panel.rewind(0)
+    assert not panel._bars.before.get_data().values.any()
+    assert panel.readout.startswith("Step 0: nothing is trained yet.")
+
+
+def test_fork_leaves_the_branch_where_it_stands(panel):
+    panel.step(4)
+    panel.fork_button.click()
+    panel.step(2)
+    assert [len(branch) for branch in panel._run.branches] == [4, 6]
+
+
+# Divergence
+
+
+def diverge(panel):
+    panel.rule.value = "not at all"
+    panel._run.learning_rate = 1e10
+    panel.step(30)
+    assert panel._run.ended
+
+
+def test_divergence_is_said_and_shown_and_one_can_come_back(panel):
+    panel.step(5)
+    diverge(panel)
+    there = len(panel._run.branch)
+    assert "The next step diverged, first in " in panel.readout
+    assert panel._loss.crosses.get_xdata() == [there]
+    high = panel._loss.line.axes.get_ylim()[1]
+    assert (panel._loss.line.get_ydata()[:-1] <= high).all()
+    panel.play()
+    wait_for(lambda: not panel.playing)
+    assert len(panel._run.branch) == there
+    panel.rewind(5)
+    panel.learning_rate.value = 0.05
+    panel.step(10)
+    assert not panel._run.ended
+    assert f"The run before diverged after step {there}." in panel.readout
+    assert panel._loss.crosses.get_xdata() == [there]
+
+
+def test_axes_stand_still_between_two_leaps(panel):
+    def limits():
+        return [(axes.get_xlim(), axes.get_ylim()) for axes in panel._axes]
+
+    panel.step(3)
+    first = limits()
+    panel.step(17)
+    assert limits() == first
+    panel.step(1)
+    assert [x for x, _ in limits()] == [(0, 50)] * 3
+    assert [y for _, y in limits()] == [y for _, y in first]
+
+
+# In the background
+
+
+def test_play_trains_repaints_and_pauses(panel):
+    pictures = []
+    panel.picture.widget.observe(lambda change: pictures.append(change.new), "value")
+    panel.play_button.click()
+    assert panel.playing
+    assert panel.play_button.description == "Pause"
+    wait_for(lambda: len(set(pictures)) > 3)
+    panel.learning_rate.value = 0.02
+    panel.play_button.click()
+    assert not panel.playing
+    assert panel.play_button.description == "Play"
+    steps = len(panel._run.branch)
+    time.sleep(0.05)
+    assert len(panel._run.branch) == steps
+    assert panel.readout.startswith(f"Step {steps}: ")
+    assert panel._run.branch.learning_rates[-1] == 0.02
+
+
+def test_what_was_played_can_be_stepped_again_bit_for_bit(panel):
+    panel.play()
+    wait_for(lambda: len(panel._run.branch) > 20)
+    panel.pause()
+    alone = steered()
+    alone.step(len(panel._run.branch))
+    assert panel._run.branch.steps == alone.branch.steps
+
+
+def test_moving_the_position_while_it_plays_pauses_there(panel):
+    panel.play()
+    wait_for(lambda: panel.position.value > 10)
+    panel.position.value = 2
+    assert not panel.playing
+    assert panel._run.position == panel.position.value
+    assert panel._run.position <= 4
+
+
+def test_a_speed_limits_the_steps(panel):
+    panel.speed.value = "10 steps a second"
+    panel.play()
+    time.sleep(0.55)
+    panel.pause()
+    assert 3 <= len(panel._run.branch) <= 7
+
+
+def test_an_error_in_the_thread_is_in_the_readout_and_gone_with_the_next_act():
+    fail = [True]
+
+    def stream():
+        for k, batch in enumerate(batches()):
+            if k == 4 and fail:
+                raise OSError("the disk is gone")
+            yield batch
+
+    panel = panels.steer(steered(stream=stream))
+    panel.play()
+    wait_for(lambda: not panel.playing)
+    panel.pause()
+    assert panel.readout.startswith("Training stopped. OSError: the disk is gone. Step 4: ")
+    assert panel.play_button.description == "Play"
+    with pytest.raises(OSError, match="gone"):
+        panel.step()
+    panel.step_button.click()
+    assert panel.readout.startswith("Training stopped. OSError: the disk is gone. Step 4: ")
+    fail.clear()
+    panel.step(2)
+    assert panel.readout.startswith("Step 6: ")
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "gradlab"]
+
+
+@pytest.mark.parametrize("way", ["close", "another plays", "another is made", "gone from the page"])
+def test_it_stops_when_it_goes_or_another_comes(panel, way):
+    other = panels.steer(steered())
+    panel.play()
+    wait_for(lambda: panel._run.position > 2)
+    if way == "close":
+        panel.close()
+    elif way == "another plays":
+        other.play()
+        other.pause()
+    elif way == "another is made":
+        panels.steer(steered())
+    else:
+        panel._view_count = 1
+        assert panel.playing
+        panel._view_count = 0
+    assert not panel.playing
+    assert threads() == []
+
+
+class Counter:
+    """Something to play that counts its turns."""
+
+    def __init__(self):
+        self.turns, self.rested = itertools.count(), False
+        self.player = Player(self)
+
+    def turn(self):
+        time.sleep(0.001)
+        return next(self.turns) < 10_000
+
+    def rest(self):
+        self.rested = True
+
+
+def test_a_player_does_not_keep_alive_what_it_plays():
+    counter = Counter()
+    counter.player.play()
+    gone = weakref.ref(counter)
+    del counter
+    gc.collect()
+    wait_for(lambda: gone() is None and threads() == [])
+
+
+def test_a_player_can_start_again_and_rests_after_each_play():
+    counter = Counter()
+    for _ in range(2):
+        counter.rested = False
+        counter.player.play()
+        counter.player.play()
+        assert len(threads()) == 1
+        counter.player.stop()
+        assert counter.rested
+        assert threads() == []
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(TypeError, match=r"run must be a steering\.Steered, got Linear"):
+        panels.steer(nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="Percentile"):
+        panels.steer(steered(rule=Percentile(50.0)))
+
+
+def test_a_prediction_locks_all_controls_of_the_panel(panel):
+    asked = panels.predict(panel, "How often?", truth=1, idea="So.")
+    buttons = (panel.play_button, panel.step_button, panel.fork_button, panel.position)
+    assert all(control.disabled for control in buttons)
+    asked.skip()
+    assert not any(control.disabled for control in (*buttons, panel.learning_rate))
