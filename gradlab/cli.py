@@ -216,8 +216,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
         return 130
     print(f"{out}: {_counts(records)}")
     failed = [row for row in records if row.status in ("error", "out of memory")]
-    for error, number in Counter(row.error for row in failed).most_common():
-        print(f"{number} x {error}", file=sys.stderr)
+    for reason, number in Counter(row.error for row in failed).most_common():
+        print(f"{number} x {reason}", file=sys.stderr)
     return 1 if failed else 0
 
 

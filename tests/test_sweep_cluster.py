@@ -11,11 +11,15 @@ from gradlab import sweep
 @pytest.fixture(scope="module")
 def address():
     """Of a scheduler with two worker processes."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
-    ) as running:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # else one run kills four
+        LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as running,
+    ):
         yield running.scheduler_address
 
 
@@ -25,16 +29,18 @@ def test_a_cluster_gives_the_results_of_this_process(address, tmp_path):
         records = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor)
         again = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor, resume=True)
     assert [(row.cell, row.result["twice"]) for row in records] == [
-        (cell, sweeping.double(cell)["twice"]) for cell in sweeping.cells("ci")
+        (cell, 2 * cell["seed"]) for cell in sweeping.cells("ci")
     ]
     assert again == records
 
 
 def test_a_failed_run_on_a_cluster_is_a_record(address, tmp_path):
-    failing = sweep.Experiment("fail", "", lambda budget: [{"seed": 0}, {"seed": 6}], sweeping.fail)
+    cells = [{"seed": seed} for seed in (0, 6, 4)]
+    failing = sweep.Experiment("fail", "", lambda budget: cells, sweeping.fail)
     with sweep.cluster(address) as executor:
         records = sweep.run(failing, tmp_path / "f.jsonl", budget="ci", executor=executor)
-    assert [row.status for row in records] == ["diverged", "error"]
+    assert [row.status for row in records] == ["diverged", "error", "error"]
+    assert "KilledWorker" in records.rows[2].error
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error():

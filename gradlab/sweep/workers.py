@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,7 +37,7 @@ def attempt(run: Run, cell: Cell) -> Outcome:
         start = time.perf_counter()
         result, error = None, None
         try:
-            result = plain(run(cell))
+            result = plain(run(deepcopy(cell)))  # the record tells the cell as it was
             status: Status = "done"
         except Exception as failure:
             status, error = _status(failure), _told(failure)
@@ -146,7 +147,7 @@ def _alone(run: Run, cell: Cell, threads: int) -> Outcome:
     process.join()
     if outcome is not None:
         return outcome
-    killed = process.exitcode == -signal.SIGKILL
+    killed = process.exitcode == -9  # Linux kills so when memory is short; Windows knows no signals
     status: Status = "out of memory" if killed else "error"
     how = "was killed, as a system short of memory does" if killed else "died"
     error = f"the process {how} (exit code {process.exitcode}), twice"
