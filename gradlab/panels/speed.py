@@ -12,7 +12,7 @@ from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 from gradlab.sweep import Records
 
-NETWORKS = {"dense": "as trained", "zeros": "weights zero", "channels": "channels out"}
+NETWORKS = {"dense": "unpruned", "zeros": "weights zero", "channels": "channels out"}
 UNITS = {"bytes": ("size (kB)", 1e-3), "macs": ("MACs per image (millions)", 1e-6)}
 UNITS |= {"ms": ("time of a batch (ms)", 1.0), "test": ("accuracy on unseen images", 1.0)}
 
@@ -21,7 +21,7 @@ def speed(records: Records) -> Speed:
     """A panel that sets a network with zeros beside one without channels: size, time, accuracy.
 
     The slider is the share of all weights that are zero, or of each layer's channels that are gone.
-    Both were trained for one more epoch afterwards. Bars are means over seeds; the black lines
+    All were trained for one more epoch. Bars are means over seeds; the black lines
     reach from the least to the greatest.
 
     Args:
@@ -41,6 +41,7 @@ def speed(records: Records) -> Speed:
         for network in NETWORKS
         for unit, (_, factor) in UNITS.items()
     }
+    found["dense", "test"] = found["zeros", "test"][:, :1].repeat(len(CHANNEL_AMOUNTS), 1)
     if any(np.isnan(runs).any() for runs in found.values()):
         raise ValueError("records must hold every run of the panel, got one missing or failed")
     return Speed(found)
@@ -94,10 +95,9 @@ class Speed(Panel):
         """What this network saves, against the dense one of the same seed."""
         size = (here[name, "bytes"] / here["dense", "bytes"]).mean()
         time = here[name, "ms"] / here["dense", "ms"]
-        change = 100 * (here[name, "test"] - self._of("zeros", "test")[:, 0])
+        change = 100 * (here[name, "test"] - here["dense", "test"])
         return (
             f"{percent(size)} of the size, {number(here[name, 'ms'].mean())} ms, "
             f"{percent(time.mean())} of the time ({time.min():.0%} to {time.max():.0%}); accuracy "
-            f"{percent(here[name, 'test'].mean())}, {change.mean():+.1f} points against the same "
-            "training unpruned."
+            f"{percent(here[name, 'test'].mean())}, {change.mean():+.1f} points."
         )
