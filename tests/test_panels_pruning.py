@@ -1,0 +1,251 @@
+"""The panels on pruning show what pruning does and what was recorded, and say it."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gradlab import data, draw, models, panels, prune, train
+from gradlab.experiments import pruning
+from gradlab.panels.panel import percent
+from gradlab.sweep import Records, Row
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.load("patches", "test")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    net = models.pruning_cnn(width=4)
+    batches = data.load("patches").batches(32, seed=0, steps=20)
+    for _ in train.steps(net, torch.optim.Adam(net.parameters(), lr=0.01), batches):
+        pass
+    return net
+
+
+@pytest.fixture(scope="module")
+def batches():
+    return list(data.load("patches").batches(32, seed=1, steps=2))
+
+
+@pytest.fixture(scope="module")
+def panel(model, batches, images):
+    return panels.sparsity(model, batches, images)
+
+
+@pytest.fixture(autouse=True)
+def fresh(panel):
+    panel.reset()
+    panel.measure()
+
+
+def test_the_accuracy_is_that_of_a_model_pruned_by_torch_itself(panel, model, images):
+    panel.amount.value = 0.7
+    panel.measure()
+    net = models.pruning_cnn(width=4)
+    net.load_state_dict(model.state_dict())
+    layers = [(m, "weight") for m in net if isinstance(m, (nn.Conv2d, nn.Linear))]
+    torch.nn.utils.prune.global_unstructured(
+        layers, pruning_method=torch.nn.utils.prune.L1Unstructured, amount=0.7
+    )
+    accuracy = train.accuracy(net, images)
+    assert f"accuracy {percent(accuracy)} on 1,000 unseen images" in panel.readout
+    assert panel._dot.get_data()[1] == [accuracy]
+    shares = [1 - float(m.weight.count_nonzero()) / m.weight.numel() for m, _ in layers]
+    assert [bar.get_width() for bar in panel._shares.bars] == pytest.approx(shares)
+
+
+def test_the_panel_leaves_the_model_as_it_was(panel, model):
+    before = [p.clone() for p in model.parameters()]
+    panel.amount.value = 0.9
+    panel.measure()
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert not prune.masks(model.state_dict())
+
+
+def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(panel):
+    panel.amount.value = 0.33
+    assert "measured when the slider rests" in panel.readout
+    assert not panel._dot.get_visible()
+    end = time.monotonic() + 30
+    while "measured when the slider rests" in panel.readout and time.monotonic() < end:
+        time.sleep(0.02)
+    assert "on 1,000 unseen images" in panel.readout
+    assert panel._dot.get_visible()
+
+
+@pytest.mark.parametrize("criterion", [*prune.CRITERIA, "largest first"])
+@pytest.mark.parametrize("scope", ["all layers together", "each layer alone"])
+def test_the_bars_hold_every_weight_once_and_those_that_go_are_those_of_the_cut(
+    panel, criterion, scope
+):
+    panel.criterion.value, panel.scope.value = criterion, scope
+    ranking = panel._ranked[criterion].ranking
+    for amount in (0.0, 0.37, 0.99):
+        panel.amount.value = amount
+        cut = ranking.at(amount, per_layer=scope != "all layers together")
+        going = panel._scores.going.get_data().values
+        counts = panel._scores.staying.get_data().values
+        assert going.sum() == cut.zeros.sum()
+        assert counts.sum() == len(ranking)
+        assert (going <= counts).all()
+        if scope == "all layers together":  # one threshold parts those that go from the others
+            both = (going > 0) & (going < counts)
+            assert both.sum() <= 1
+
+
+def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model):
+    panel.amount.value = 0.6
+    mask = panel._ranked["magnitude"].ranking.at(0.6).masks()["conv1.weight"]
+    shown = np.ma.masked_invalid(panel._holes.image.get_array())
+    assert shown.mask.sum() == int((~mask).sum())
+    kept = model.conv1.weight.detach()[mask].double().numpy()
+    inside = shown.compressed()
+    inside = inside[inside <= panel._holes.image.get_clim()[1]]
+    assert np.sort(inside) == pytest.approx(np.sort(kept))
+
+
+def test_layers_of_which_nothing_is_left_are_crossed_and_named(panel):
+    panel.criterion.value, panel.amount.value = "gradient", 0.99
+    emptied = panel._ranked["gradient"].ranking.at(0.99).emptied
+    assert len(panel._shares.gone.get_xdata()) == len(emptied)
+    assert ("Nothing is left of" in panel.readout) == bool(emptied)
+    panel.amount.value = 0.0
+    assert "Nothing is left of" not in panel.readout
+
+
+def test_at_both_ends_of_the_slider_picture_and_words_differ(panel):
+    seen = []
+    for amount in (panel.amount.min, panel.amount.max, panel.amount.min):
+        panel.amount.value = amount
+        panel.measure()
+        seen.append((panel.picture.png, panel.readout))
+    assert seen[0] == seen[2]
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] != seen[1][1]
+
+
+def test_a_model_without_anything_to_prune_is_refused(batches, images):
+    with pytest.raises(ValueError, match="model must have a weight"):
+        panels.sparsity(nn.Sequential(nn.Flatten(), nn.ReLU()), batches, images)
+
+
+def test_dense_layers_are_shown_as_they_are_and_masks_that_are_there_stay(images, batches):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
+    panel = panels.sparsity(net, batches, images)
+    assert panel._weights.shape == (10, 3072)
+    panel.amount.value = 0.9
+    assert "of 30,720 weights are zero" in panel.readout
+
+
+def test_the_axis_of_sparsity_ends_before_nothing_is_left():
+    assert draw.on_sparsity_axis(0.5) == 0.5
+    assert draw.on_sparsity_axis(1.0) == draw.LEAST_LEFT
+
+
+# On recorded runs
+
+LAYERS = ["conv1.weight", "fc1.weight"]
+
+
+def made_up(cell):
+    """A result that tells where it came from: accuracy falls from 0.9, for each criterion."""
+    noise = np.random.default_rng([cell["seed"], len(str(cell))]).uniform(0, 0.05)
+    fall = [0.9 - noise - a * (0.5 + noise) for a in pruning.AMOUNTS]
+    if cell["part"] == "alone":
+        return {"layers": LAYERS, "test": [fall, [a - 0.1 for a in fall]]}
+    if cell["part"] == "speed":
+        share = {"dense": 1, "zeros": 1, "channels": 0.5}
+        return {
+            f"{name} {unit}": [size * share[name]] * len(pruning.CHANNEL_AMOUNTS)
+            for name in share
+            for unit, size in (("bytes", 1e5), ("macs", 1e6), ("ms", 4 + noise), ("test", 0.8))
+        }
+    return {"test": fall, "train": fall}
+
+
+def recorded(change=lambda row: row):
+    rows = [Row(c, "done", made_up(c)) for c in pruning.PRUNING.grid("cpu").values()]
+    return Records((), tuple(change(row) for row in rows))
+
+
+@pytest.fixture(scope="module")
+def records():
+    return recorded()
+
+
+def test_the_criteria_panel_draws_the_mean_over_seeds_and_its_range(records):
+    panel = panels.criteria(records)
+    runs = records.where(part="one shot", scope="global", criterion="taylor").values("test")
+    band = panel._bands["taylor"]
+    assert band.line.get_ydata() == pytest.approx(runs.mean(0))
+    border = band.area.get_paths()[0].vertices[:, 1]
+    assert border.min() == pytest.approx(runs.min())
+    assert border.max() == pytest.approx(runs.max())
+
+
+def test_the_criteria_panel_says_the_order_and_the_gradient_beside_the_weight(records):
+    panel = panels.criteria(records)
+    for view in panel.view.options:
+        panel.view.value = view
+        for _, amount in panel.amount.options:
+            panel.amount.value = amount
+            told = re.findall(r"([a-z][a-z, ]*?) (\d+\.?\d*) % \(", panel.readout.split(":")[1])
+            means = [float(mean) for _, mean in told]
+            assert means == sorted(means, reverse=True)
+            assert {name.lstrip(", ") for name, _ in told} == set(panel._views[view])
+    assert "Gradient minus magnitude, seed by seed:" in panel.readout
+
+
+def test_a_criterion_that_was_not_trained_further_has_no_curve_there(records):
+    panel = panels.criteria(records)
+    assert len(panel._bands[pruning.LARGEST].line.get_xdata()) == len(pruning.AMOUNTS)
+    panel.view.value = panel.view.options[2]
+    assert len(panel._bands[pruning.LARGEST].line.get_xdata()) == 0
+    assert pruning.LARGEST not in panel.readout
+    assert pruning.GRADUAL in panel.readout
+
+
+def test_the_sensitivity_panel_has_a_curve_for_each_layer_alone(records):
+    panel = panels.sensitivity(records)
+    runs = records.where(part="alone", criterion="magnitude").values("test")
+    for k, name in enumerate(("conv1", "fc1")):
+        assert panel._bands[name].line.get_ydata() == pytest.approx(runs[:, k].mean(0))
+    assert panel.readout.index("conv1") < panel.readout.index("fc1")  # best first
+
+
+def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
+    panel = panels.speed(records)
+    assert "Weights zero: 100 % of the size" in panel.readout
+    assert "Channels out: 50 % of the size" in panel.readout
+    assert "+0.0 points" in panel.readout
+    sizes = [bar.get_width() for bar in panel._costs["bytes"].bars]
+    assert sizes == pytest.approx([100, 100, 50])
+
+
+@pytest.mark.parametrize("name", ["criteria", "sensitivity", "speed"])
+def test_a_run_that_failed_is_not_hidden(name):
+    failed = recorded(
+        lambda row: Row(row.cell, "error", error="lost") if row.cell["seed"] == 2 else row
+    )
+    with pytest.raises(ValueError, match="records must hold every run of the panel"):
+        getattr(panels, name)(failed)
+
+
+@pytest.mark.parametrize("name", ["criteria", "sensitivity", "speed"])
+def test_a_panel_on_records_comes_back_to_its_start(records, name):
+    panel = getattr(panels, name)(records)
+    start = panel.picture.png, panel.readout
+    for _, amount in panel.amount.options:
+        panel.amount.value = amount
+    for control in panel.controls[:-1]:
+        control.value = control.options[-1]
+    assert panel.readout != start[1]
+    panel.reset()
+    assert (panel.picture.png, panel.readout) == start
