@@ -1,5 +1,11 @@
 """gradlab: see what gradient clipping and pruning do to real models.
 
+Two lines record your own training loop, whatever it is; ``gradlab.load`` reads what was saved::
+
+    with gradlab.record(model, optimizer, clip=clip.ByNorm(1.0)) as recorder:
+        ...                                # the loop, unchanged: backward(), optimizer.step()
+    panels.threshold(recorder.recording)   # or .suggest(), .what_if(rule), .save(folder)
+
 A gradient is measured once; every question is answered from the measurement; a picture shows the
 answer; a widget moves the question.
 
@@ -17,6 +23,7 @@ Rooms, in the order in which they may import each other (``from gradlab import c
   layers, through time, at a cliff, in the plane, and example by example
 - ``whatif``, ``compare``, ``divergence``, ``train``: what a rule would do, what all of them would
   do at equal strength, where a run left the finite numbers, and the training loop
+- ``recording``: the gradients of any training loop, and what another threshold would have done
 - ``draw``: pictures from plain data
 - ``live``: a picture that repaints only what moved
 - ``panels``: sliders over pictures
@@ -25,4 +32,21 @@ Importing ``gradlab`` loads none of them, so it costs nothing beside ``import to
 loaded when it is first asked for.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradlab.recording import load, record
+
 __version__ = "0.1.0"
+__all__ = ["load", "record"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room of ``record`` and ``load`` when one of them is first asked for."""
+    if name in __all__:
+        from gradlab import recording
+
+        return getattr(recording, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

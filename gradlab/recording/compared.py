@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.clip import ByNorm, ByValue, PerLayer, Rule
+from gradlab.clip import ByNorm, ByValue, PerLayer
 from gradlab.patterns import BINS, CODES, EDGES, NONFINITE
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.recording import Recording
+from gradlab.whatif import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +67,24 @@ def compared(recording: Recording, rule: type[Rule]) -> Compared:
     norms = recording.total_norm
     steps = np.arange(len(recording))
     if rule is ByNorm:
-        return Compared("norm of the whole gradient", steps, norms)
+        return Compared("total gradient norm", steps, norms)
     if rule is PerLayer:
         largest = np.fmax.reduce(recording.layer_norms, axis=1, initial=0.0)
         values = np.where(np.isfinite(norms), largest, norms)
-        return Compared("largest norm of a layer", steps, values)
+        return Compared("largest layer norm", steps, values)
     if rule is ByValue:
         histograms = recording.histograms
         return Compared("largest |element|", histograms.steps, _largest(histograms))
     raise TypeError(f"rule must be ByNorm, PerLayer or ByValue, got {rule.__name__}")
+
+
+def threshold(recording: Recording, rule: type[Rule]) -> float | None:
+    """The threshold that was in force when a rule of this kind clipped the run; None: none was."""
+    kind, _, arguments = (recording.rule or "").partition("(")
+    given: dict[str, str] = dict(re.findall(r"(\w+)=([^,)]+)", arguments))
+    value = float(given.get("max_norm", given.get("clip_value", "inf")))
+    same = kind == rule.__name__ and float(given.get("norm_type", 2)) == 2
+    return value if same and isfinite(value) else None
 
 
 def _largest(histograms: Histograms) -> NDArray[np.float64]:

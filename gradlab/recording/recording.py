@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.clip import Rule
+from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer, Rule
+from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
+from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
+from gradlab.recording.magnitudes import Magnitudes
+from gradlab.recording.storage import read, write
+from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PLAIN = (
+    "sizes",
+    "total_norm",
+    "coefficient",
+    "fired",
+    "layer_norms",
+    "skipped",
+    "every",
+    "weight_norms",
+    "norms_after",
+)
+_COUNTED = ("steps", "ends", "codes", "counts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +73,11 @@ class Recording:
     weight_norms: NDArray[np.float64]
     norms_after: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        for value in (*vars(self).values(), *vars(self.histograms).values()):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
     def __len__(self) -> int:
         return len(self.total_norm)
 
@@ -64,106 +88,194 @@ class Recording:
 
     @property
     def gradient_to_weight(self) -> NDArray[np.float64]:
-        """(m, L) float64: norm of the gradient after clipping / norm of the weight, by layer."""
+        """(m, L) float64: norm of the gradient after clipping / norm of the weight, by layer.
+
+        Note:
+            Times the learning rate it is the relative update of plain SGD, without momentum and
+            weight decay. It is not that of Adam, which divides each gradient by its own size.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.norms_after / self.weight_norms
 
     def what_if(self, rule: Rule) -> WhatIf:
-        """What ``rule`` would have done to the recorded gradients."""
-        raise NotImplementedError
+        """What ``rule`` would have done to the recorded gradients.
+
+        From norms taken before clipping, so it holds whatever clipped in the recorded run.
+
+        Args:
+            rule: ``clip.ByNorm``, ``clip.PerLayer`` (2-norms) or ``clip.Percentile``: exactly, at
+                all steps; ``Percentile`` starts with nothing seen. ``clip.ByValue``: from the
+                histograms, at their steps, within ``histogram.RELATIVE_ERROR``.
+
+        Returns:
+            A ``WhatIf``.
+
+        Raises:
+            TypeError: another rule, such as ``clip.Adaptive``, which goes by the norm of each row
+                of each weight: those are not recorded.
+            ValueError: a rule on other norms than 2-norms.
+
+        Note:
+            A counterfactual about these gradients: with another rule the run itself would have gone
+            elsewhere, and met others.
+
+        >>> import torch
+        >>> from gradlab import clip, recording
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with recording.record(model, optimizer) as recorder:
+        ...     for size in (1.0, 2.0, 8.0, 4.0):
+        ...         optimizer.zero_grad()
+        ...         model(torch.tensor([size])).backward()
+        ...         optimizer.step()
+        >>> recorder.recording.what_if(clip.ByNorm(2.5)).coefficient.round(3)
+        array([1.   , 1.   , 0.312, 0.625])
+        """
+        if isinstance(rule, ByNorm | PerLayer | Percentile):
+            return by_norms(rule, self.layers, self.total_norm, self.layer_norms)
+        if isinstance(rule, ByValue):
+            at = self.histogram_steps
+            total, norms = self.total_norm[at], self.layer_norms[at]
+            return by_values(rule, self.layers, at, total, norms, self._magnitudes)
+        because = ": it needs the norm of each row of each weight" * isinstance(rule, Adaptive)
+        raise TypeError(
+            "rule must be ByNorm, PerLayer, Percentile or ByValue, "
+            f"got {type(rule).__name__}{because}"
+        )
 
     def suggest(self) -> Suggestions:
-        """Thresholds by stated rules, each with what it would have done."""
-        raise NotImplementedError
+        """Thresholds for the norm by stated rules, each with what it would have done.
+
+        The 90th and the 99th percentile of the norms, and 2 and 5 times their median.
+
+        Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
+        networks", section 3.2 (half to ten times the average norm); Seetharaman et al. 2020,
+        "AutoClip" (percentiles).
+
+        Raises:
+            ValueError: no step has a norm that is finite and positive.
+
+        Note:
+            It knows this run only, with its learning rate: see the note of ``what_if``.
+        """
+        return suggest(self.total_norm, self.rule)
 
     def judge(self) -> Judgement:
-        """What the rule that clipped IS, by how often it fired."""
-        raise NotImplementedError
+        """What the rule that clipped WAS, by how often it fired.
+
+        Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
+        ``"step-size limiter"``, that is, normalised gradient descent. Else ``"in between"``.
+        """
+        return judge(self.total_norm, self.fired, self.rule)
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write the recording into ``folder``; an older one there is replaced at the very end."""
-        raise NotImplementedError
+        """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
+
+        What ``folder`` held before is replaced at the very end: a crash at any point leaves a
+        recording that loads, the old one or the new one.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        write(
+            folder,
+            {name: np.asarray(getattr(self, name)) for name in _PLAIN}
+            | {f"histograms_{name}": getattr(self.histograms, name) for name in _COUNTED}
+            | {
+                "layers": np.array(self.layers, np.str_),
+                "rule": np.array(self.rule or ""),
+                "nonfinite_steps": np.array(list(self.nonfinite), np.int64),
+                "nonfinite_layers": np.array(list(self.nonfinite.values()), np.str_),
+            },
+        )
 
     def to_frame(self) -> pd.DataFrame:
-        """A pandas data frame, one row for each step and layer."""
-        raise NotImplementedError
+        """A pandas data frame, one row for each step and layer that had a gradient.
+
+        Its columns: ``step``, ``layer``, ``size``, ``norm``, ``weight_norm`` and ``norm_after``
+        (NaN at steps without histograms); and of the step: ``total_norm``, ``coefficient``,
+        ``fired``.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        weights = np.full_like(self.layer_norms, np.nan)
+        after = weights.copy()
+        weights[self.histogram_steps] = self.weight_norms
+        after[self.histogram_steps] = self.norms_after
+        # A NaN norm is that of a layer without a gradient, or that of a gradient with a NaN.
+        held = ~np.isnan(self.layer_norms)
+        for step, name in self.nonfinite.items():
+            held[step, self.layers.index(name)] = True
+        at, layer = np.nonzero(held)
+        columns = {
+            "step": at,
+            "layer": layer,
+            "size": self.sizes[layer],
+            "norm": self.layer_norms[held],
+            "weight_norm": weights[held],
+            "norm_after": after[held],
+            "total_norm": self.total_norm[at],
+            "coefficient": self.coefficient[at],
+            "fired": self.fired[at],
+        }
+        return frame(columns, self.layers)
 
     def to_tensorboard(self, folder: str | PathLike[str]) -> None:
-        """Write scalars and histograms as TensorBoard reads them."""
-        raise NotImplementedError
+        """Write an event file that TensorBoard reads: norms, coefficient and histograms.
+
+        Raises:
+            ImportError: tensorboard is not installed.
+        """
+        scalars = {
+            "gradient/total_norm": self.total_norm,
+            "gradient/coefficient": self.coefficient,
+            "gradient/fired": self.fired.astype(np.float64),
+        }
+        norms = {f"norm/{name}": self.layer_norms[:, i] for i, name in enumerate(self.layers)}
+        histograms = (
+            (f"gradient/{name}", step, histogram)
+            for step, each in self.histograms.items()
+            for name, histogram in each.items()
+        )
+        tensorboard(folder, scalars | norms, histograms)
+
+    def __repr__(self) -> str:
+        finite = self.total_norm[np.isfinite(self.total_norm)]
+        norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
+        by = f"fired at {self.fired.sum():,} by {self.rule}" if self.rule else "not clipped"
+        return (
+            f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
+            f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
+            f"histograms at {len(self.histograms):,} steps)"
+        )
+
+    @cached_property
+    def _magnitudes(self) -> Magnitudes:
+        return Magnitudes(self.histograms)
 
 
-@dataclass(frozen=True, eq=False)
-class WhatIf:
-    """What another rule would have done to recorded gradients, at k steps.
+def load(folder: str | PathLike[str]) -> Recording:
+    """The recording that ``Recording.save`` wrote into ``folder``.
 
-    Args:
-        rule: in words.
-        layers: names of the L layers.
-        steps: (k,) int64; all steps for rules on norms, those with histograms for ``ByValue``.
-        fired: (k,) bool; whether anything would have changed.
-        coefficient: (k,) float64; norm after / norm before.
-        norm_before: (k,) float64; of all gradients together.
-        norm_after: (k,) float64.
-        cosine: (k,) float64; of the angle between the whole gradient before and after.
-        layer_norm_before: (k, L) float64; NaN where a layer had no gradient.
-        layer_norm_after: (k, L) float64.
-        error: relative error of the norms after; 0: exact.
-
-    Note:
-        A counterfactual about these gradients: with another rule the run would have gone elsewhere.
+    Raises:
+        FileNotFoundError: there is none, or a file of it is gone.
+        ValueError: a file of it is damaged, or was written by a newer gradlab; its name is said.
     """
-
-    rule: str
-    layers: tuple[str, ...]
-    steps: NDArray[np.int64]
-    fired: NDArray[np.bool_]
-    coefficient: NDArray[np.float64]
-    norm_before: NDArray[np.float64]
-    norm_after: NDArray[np.float64]
-    cosine: NDArray[np.float64]
-    layer_norm_before: NDArray[np.float64]
-    layer_norm_after: NDArray[np.float64]
-    error: float
-
-    @property
-    def fraction(self) -> float:
-        """The fraction of the steps with a finite norm at which it would have fired."""
-        finite = np.isfinite(self.norm_before)
-        return float(self.fired[finite].mean()) if finite.any() else float("nan")
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A threshold for the total norm, and what it would have done.
-
-    Args:
-        says: the rule it comes from, in words.
-        max_norm: the threshold.
-        fraction: of the steps at which it would have fired.
-        smallest: smallest coefficient that it would have applied.
-    """
-
-    says: str
-    max_norm: float
-    fraction: float
-    smallest: float
-
-
-class Suggestions(tuple[Suggestion, ...]):
-    """Suggested thresholds; prints as a table in words."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a rule was in a run.
-
-    Args:
-        word: "nothing clipped", "unused", "explosion guard", "between", "step-size limiter".
-        fraction: of the steps with a finite norm at which it fired.
-        because: a sentence.
-    """
-
-    word: str
-    fraction: float
-    because: str
+    found = read(folder)
+    try:
+        layers = tuple(found["layers"].tolist())
+        bad = zip(
+            found["nonfinite_steps"].tolist(), found["nonfinite_layers"].tolist(), strict=True
+        )
+        plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
+        counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
+    except KeyError as error:
+        raise ValueError(f"{folder} is no whole recording: it lacks {error}") from error
+    return Recording(
+        layers=layers,
+        rule=str(found["rule"]) or None,
+        nonfinite=dict(bad),
+        histograms=Histograms(layers=layers, **counted),
+        **plain | {name: int(plain[name]) for name in ("skipped", "every")},
+    )

@@ -1,0 +1,166 @@
+"""What another rule would have done to the gradients that were recorded."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+from math import ceil, floor, inf, isfinite
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gradlab.clip import ByNorm, ByValue, Percentile, PerLayer
+from gradlab.clip.rule import EPS
+from gradlab.clip.running import HIGHEST, LOWEST, PER_OCTAVE
+from gradlab.histogram import RELATIVE_ERROR
+from gradlab.recording.magnitudes import Magnitudes
+
+
+@dataclass(frozen=True, eq=False)
+class WhatIf:
+    """What another rule would have done to recorded gradients, at k steps.
+
+    Where the norm of the whole gradient is not finite, ``fired`` is False and all other answers are
+    NaN.
+
+    Args:
+        rule: in words.
+        layers: names of the L layers.
+        steps: (k,) int64; all steps for rules on norms, those with histograms for ``ByValue``.
+        fired: (k,) bool; whether anything would have changed.
+        coefficient: (k,) float64; norm after / norm before.
+        norm_before: (k,) float64; of all gradients together, as recorded.
+        norm_after: (k,) float64.
+        cosine: (k,) float64; of the angle between the whole gradient before and after; NaN for a
+            gradient of zeros.
+        layer_norm_before: (k, L) float64, as recorded; NaN where a layer had no gradient.
+        layer_norm_after: (k, L) float64.
+        error: relative error of the norms after, by counting; 0: exact.
+
+    Note:
+        A counterfactual about these gradients: with another rule the run itself would have gone
+        elsewhere, and met others. Only a second run tells how far.
+    """
+
+    rule: str
+    layers: tuple[str, ...]
+    steps: NDArray[np.int64]
+    fired: NDArray[np.bool_]
+    coefficient: NDArray[np.float64]
+    norm_before: NDArray[np.float64]
+    norm_after: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    layer_norm_before: NDArray[np.float64]
+    layer_norm_after: NDArray[np.float64]
+    error: float
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of the steps with a finite norm at which it fires; NaN without any."""
+        finite = np.isfinite(self.norm_before)
+        return float(self.fired[finite].mean()) if finite.any() else float("nan")
+
+    def __repr__(self) -> str:
+        within = f", within {self.error:.1%}" if self.error else ""
+        least = np.nanmin(self.coefficient, initial=1.0)
+        return (
+            f"WhatIf({self.rule}: fires in {self.fraction:.1%} of {len(self.steps):,} steps, "
+            f"smallest coefficient {least:.3g}{within})"
+        )
+
+
+def by_norms(
+    rule: ByNorm | PerLayer | Percentile,
+    layers: tuple[str, ...],
+    total: NDArray[np.float64],
+    norms: NDArray[np.float64],
+) -> WhatIf:
+    """What a rule that multiplies would have done, from the norms of all steps.
+
+    Raises:
+        ValueError: the rule goes by another norm than the 2-norm.
+    """
+    if getattr(rule, "norm_type", 2.0) != 2:
+        raise ValueError(f"rule must have norm_type 2, as what was recorded, got {rule!r}")
+    bounded = norms if isinstance(rule, PerLayer) else total[:, None]
+    bound = _replayed(rule, total) if isinstance(rule, Percentile) else np.array(rule.max_norm)
+    factor = np.minimum(bound / (bounded + EPS), 1.0)
+    fired = np.logical_or.reduce((factor < 1) & (bounded > 0), axis=1)
+    steps = np.arange(len(total))
+    return _answer(repr(rule), layers, steps, fired, total, norms, norms * factor, factor, 0.0)
+
+
+def by_values(
+    rule: ByValue,
+    layers: tuple[str, ...],
+    steps: NDArray[np.int64],
+    total: NDArray[np.float64],
+    norms: NDArray[np.float64],
+    magnitudes: Magnitudes,
+) -> WhatIf:
+    """What clamping would have done, at the steps whose magnitudes were counted."""
+    found = magnitudes.clamped(float(rule.clip_value))
+    some = np.where(found.before > 0, found.before, 1.0)
+    after = norms * np.sqrt(found.square / some)
+    fired = np.logical_or.reduce(found.above > 0, axis=1)
+    along = found.dot / some  # of the gradient after, along the one before
+    return _answer(repr(rule), layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
+
+
+def _answer(
+    rule: str,
+    layers: tuple[str, ...],
+    steps: NDArray[np.int64],
+    fired: NDArray[np.bool_],
+    total: NDArray[np.float64],
+    norms: NDArray[np.float64],
+    after: NDArray[np.float64],
+    along: NDArray[np.float64],
+    error: float,
+) -> WhatIf:
+    finite = np.isfinite(total)
+    known = np.where(finite[:, None], np.nan_to_num(norms), 0.0)
+    left = np.where(finite[:, None], np.nan_to_num(after), 0.0)
+    whole, norm_after = np.linalg.norm(known, axis=1), np.linalg.norm(left, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(fired & (whole > 0), norm_after / whole, 1.0)
+        cosine = (known**2 * np.nan_to_num(along)).sum(axis=1) / (whole * norm_after)
+    nan = np.where(finite, 1.0, np.nan)
+    return WhatIf(
+        rule,
+        layers,
+        steps,
+        fired & finite,
+        ratio * nan,
+        total,
+        total * ratio * nan,
+        np.minimum(cosine, 1.0) * nan,
+        norms,
+        after * nan[:, None],
+        error,
+    )
+
+
+def _replayed(rule: Percentile, total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 1): the ``max_norm`` of each step, had the rule seen all steps from the first on.
+
+    It is ``clip.running.RunningPercentile`` step by step, on a sorted list instead of counts.
+    """
+    places = (torch.from_numpy(total).log2() - LOWEST) * PER_OCTAVE
+    bins = places.nan_to_num(0.0).clamp(0, (HIGHEST - LOWEST) * PER_OCTAVE - 1).long().tolist()
+    middles = np.exp2((np.arange((HIGHEST - LOWEST) * PER_OCTAVE) + 0.5) / PER_OCTAVE + LOWEST)
+    seen: list[int] = []
+    smallest, largest = inf, 0.0
+    found = np.zeros((len(total), 1))
+    for step, (norm, place) in enumerate(zip(total.tolist(), bins, strict=True)):
+        if isfinite(norm):
+            insort(seen, place)
+            smallest, largest = min(smallest, norm), max(largest, norm)
+        if seen:
+            rank = (len(seen) - 1) * rule.percentile / 100
+            low, high = (
+                min(max(middles[seen[at]], smallest), largest) for at in (floor(rank), ceil(rank))
+            )
+            found[step] = low + (high - low) * (rank - floor(rank))
+    return found

@@ -1,0 +1,147 @@
+"""Thresholds that a recorded run suggests, and what its own rule was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.clip import ByNorm
+from gradlab.recording.counterfactual import by_norms
+
+SELDOM = 0.1
+"""A rule that fires at most this often guards against explosions."""
+NEARLY_ALWAYS = 0.9
+"""A rule that fires at least this often sets the length of the step."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A threshold for the norm of the whole gradient, and what it would have done.
+
+    Args:
+        says: the rule that it comes from, in words.
+        max_norm: the threshold, in the gradient's unit.
+        fraction: of the steps with a finite norm at which it would have fired.
+        smallest: the smallest coefficient that it would have applied; 1 if it never fires.
+        typical: the median coefficient where it would have fired; 1 if it never fires.
+    """
+
+    says: str
+    max_norm: float
+    fraction: float
+    smallest: float
+    typical: float
+
+    def __str__(self) -> str:
+        did = f"would have fired in {self.fraction:.1%} of the steps"
+        if self.fraction:
+            did += f", there by {self.typical:.2g} in the median, by {self.smallest:.2g} at most"
+        return f"max_norm={self.max_norm:.3g} ({self.says}) {did}"
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Thresholds by stated rules, the smallest first; prints in words.
+
+    Args:
+        each: one for each rule.
+        steps: how many steps with a finite norm they come from.
+        median: of the norms of those steps.
+        clipped: what clipped in the recorded run; None: nothing did.
+
+    Note:
+        A counterfactual about the recorded gradients: with another threshold the run itself would
+        have gone elsewhere. Which threshold trains best, only training tells.
+    """
+
+    each: tuple[Suggestion, ...]
+    steps: int
+    median: float
+    clipped: str | None
+
+    def __repr__(self) -> str:
+        by = f", clipped by {self.clipped}; the norms are those before" if self.clipped else ""
+        return "\n".join(
+            [
+                f"From {self.steps:,} steps with a finite norm, median {self.median:.3g}{by}:",
+                *(f"- {one}" for one in self.each),
+                "This is about the recorded gradients: with another threshold the run itself "
+                "would have gone elsewhere.",
+            ]
+        )
+
+
+def suggest(total: NDArray[np.float64], clipped: str | None) -> Suggestions:
+    """Thresholds for these norms.
+
+    Raises:
+        ValueError: none of them is finite and positive.
+    """
+    norms = total[np.isfinite(total)]
+    if not (norms > 0).any():
+        raise ValueError("the recording must hold a step whose norm is finite and positive")
+    median = float(np.median(norms))
+    thresholds = {
+        "90th percentile": float(np.percentile(norms, 90)),
+        "99th percentile": float(np.percentile(norms, 99)),
+        "2 x median": 2 * median,
+        "5 x median": 5 * median,
+    }
+    each = [_tried(says, at, norms) for says, at in thresholds.items() if at > 0]
+    each.sort(key=lambda one: one.max_norm)
+    return Suggestions(tuple(each), len(norms), median, clipped)
+
+
+def _tried(says: str, max_norm: float, norms: NDArray[np.float64]) -> Suggestion:
+    done = by_norms(ByNorm(max_norm), ("all",), norms, norms[:, None])
+    fired = done.coefficient[done.fired]
+    smallest, typical = (fired.min(), np.median(fired)) if fired.size else (1.0, 1.0)
+    return Suggestion(says, max_norm, done.fraction, float(smallest), float(typical))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a clip rule was in a run, by how often it fired.
+
+    Args:
+        word: ``"none"`` (nothing clipped), ``"unused"`` (never fired), ``"explosion guard"`` (at
+            most 10 % of the steps), ``"step-size limiter"`` (at least 90 %) or ``"in between"``.
+        fraction: of the steps with a finite norm at which it fired; NaN without any.
+        because: the same in a sentence.
+
+    Note:
+        It describes what happened, not whether it was good: a step-size limiter may be just what
+        a model needs.
+    """
+
+    word: str
+    fraction: float
+    because: str
+
+    def __repr__(self) -> str:
+        return f"{self.word}: {self.because}"
+
+
+def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], rule: str | None) -> Judgement:
+    """What ``rule`` was, given at which of the steps with these norms it fired."""
+    finite = np.isfinite(total)
+    fraction = float(fired[finite].mean()) if finite.any() else float("nan")
+    often = f"{rule} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
+    if rule is None:
+        return Judgement("none", fraction, "nothing clipped in this run")
+    if not finite.any():
+        return Judgement("unused", fraction, f"{rule} met no gradient with a finite norm")
+    if not fraction:
+        return Judgement("unused", fraction, f"{often}: no protection was needed")
+    if fraction <= SELDOM:
+        return Judgement("explosion guard", fraction, f"{often}: it cut the rare large gradients")
+    if fraction < NEARLY_ALWAYS:
+        return Judgement(
+            "in between", fraction, f"{often}: more than a guard, and it sets the length of many"
+        )
+    limits = "it set the length of nearly every step"
+    if rule.startswith("ByNorm"):
+        limits += ", which is normalised gradient descent: learning rate and max_norm act as one"
+    return Judgement("step-size limiter", fraction, f"{often}: {limits}")
