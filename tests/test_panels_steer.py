@@ -401,3 +401,52 @@ def test_a_prediction_locks_all_controls_of_the_panel(panel):
     assert all(control.disabled for control in buttons)
     asked.skip()
     assert not any(control.disabled for control in (*buttons, panel.learning_rate))
+
+
+# In a kernel
+
+PLAYED = """
+import time, torch
+from torch import nn
+from gradlab import panels
+from gradlab.steering import Steered
+model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3))
+batch = torch.randn(8, 5), torch.randint(0, 3, (8,))
+panel = panels.steer(Steered(model, torch.optim.SGD(model.parameters(), lr=0.01), lambda: [batch]))
+panel.play()
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def say(client, code):
+    """What the code prints."""
+    said = []
+    hook = lambda m: said.append(m["content"].get("text", ""))  # noqa: E731
+    reply = client.execute_interactive(code, timeout=60, output_hook=hook)["content"]
+    assert reply["status"] == "ok", reply
+    return "".join(said).strip()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_an_interrupt_of_the_kernel_pauses_whether_a_cell_runs_or_not(kernel, busy):
+    manager, client = kernel
+    say(client, PLAYED)
+    asked = "print(panel.playing, panel.play_button.description)"
+    assert say(client, asked) == "True Pause"
+    if busy:
+        client.execute("print('now', flush=True); time.sleep(60)")
+        while client.get_iopub_msg(timeout=30)["content"].get("text") != "now\n":
+            pass
+    manager.interrupt_kernel()
+    if busy:
+        assert client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
+    assert say(client, f"panel._player._thread.join(10); {asked}") == "False Play"

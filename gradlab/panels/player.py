@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -35,7 +36,7 @@ class Player:
 
     def __init__(self, playable: Playable) -> None:
         stop_all()
-        self._playable = weakref.ref(playable)
+        self._playable: Callable[[], Playable | None] = weakref.ref(playable)
         self._thread: threading.Thread | None = None
         self._wanted = False
         _PLAYERS.add(self)
@@ -75,8 +76,12 @@ def stop_all() -> None:
         player.stop()
 
 
-# A thread inside torch while the interpreter is taken down would crash it.
-atexit.register(stop_all)
+@atexit.register
+def _end() -> None:
+    """Wait for every last turn: a thread inside torch would crash an interpreter that goes down."""
+    for player in list(_PLAYERS):
+        player._playable = lambda: None  # nothing is to be shown any more
+        player.stop()
 
 
 def _cut_short(*_: Any) -> None:
