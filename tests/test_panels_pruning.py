@@ -167,7 +167,7 @@ def made_up(cell):
             for name in share
             for unit, size in (("bytes", 1e5), ("macs", 1e6), ("ms", 4 + noise), ("test", 0.8))
         }
-    return {"test": fall, "train": fall}
+    return {"test": fall, "train": [a + 0.05 for a in fall]}
 
 
 def recorded(change=lambda row: row):
@@ -220,6 +220,13 @@ def test_the_sensitivity_panel_has_a_curve_for_each_layer_alone(records):
     assert panel.readout.index("conv1") < panel.readout.index("fc1")  # best first
 
 
+def test_the_gap_panel_says_how_far_training_images_are_ahead(records):
+    panel = panels.gap(records)
+    for band in panel._bands.values():
+        assert len(band.line.get_xdata()) == len(pruning.AMOUNTS)
+    assert "Gap, seed by seed: +5.0 points (+5.0 to +5.0)." in panel.readout
+
+
 def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
     panel = panels.speed(records)
     assert "Weights zero: 100 % of the size" in panel.readout
@@ -229,7 +236,7 @@ def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
     assert sizes == pytest.approx([100, 100, 50])
 
 
-@pytest.mark.parametrize("name", ["criteria", "sensitivity", "speed"])
+@pytest.mark.parametrize("name", ["criteria", "gap", "sensitivity", "speed"])
 def test_a_run_that_failed_is_not_hidden(name):
     failed = recorded(
         lambda row: Row(row.cell, "error", error="lost") if row.cell["seed"] == 2 else row
@@ -238,7 +245,7 @@ def test_a_run_that_failed_is_not_hidden(name):
         getattr(panels, name)(failed)
 
 
-@pytest.mark.parametrize("name", ["criteria", "sensitivity", "speed"])
+@pytest.mark.parametrize("name", ["criteria", "gap", "sensitivity", "speed"])
 def test_a_panel_on_records_comes_back_to_its_start(records, name):
     panel = getattr(panels, name)(records)
     start = panel.picture.png, panel.readout

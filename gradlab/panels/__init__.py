@@ -3,6 +3,7 @@
 - ``cliff``: what does one step off the cliff look like, and what does clipping change?
 - ``criteria``: which score picks the weights that can go?
 - ``depth``: what do many layers, one after the other, make of a gradient?
+- ``gap``: does a pruned network generalise better, or does it only know less?
 - ``geometry``: where in the plane does clipping move a gradient, and does it turn it?
 - ``per_sample``: what if every sample's gradient is clipped before they are averaged?
 - ``race``: the same training, clipped differently; who learns, and who is lost?
@@ -19,6 +20,7 @@
 from gradlab.panels.cliff import cliff
 from gradlab.panels.criteria import criteria
 from gradlab.panels.depth import depth
+from gradlab.panels.gap import gap
 from gradlab.panels.geometry import geometry
 from gradlab.panels.per_sample import per_sample
 from gradlab.panels.predict import predict
@@ -35,6 +37,7 @@ __all__ = [
     "cliff",
     "criteria",
     "depth",
+    "gap",
     "geometry",
     "per_sample",
     "predict",

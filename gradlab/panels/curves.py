@@ -19,6 +19,8 @@ View = Mapping[str, Runs]
 class Curves(Panel):
     """Curves by name, in several views, and a slider that reads them at one amount."""
 
+    what = "accuracy on unseen images"
+
     def __init__(self, amounts: Sequence[float], views: Mapping[str, View], pick: str) -> None:
         if any(np.isnan(runs).any() for view in views.values() for runs in view.values()):
             raise ValueError("records must hold every run of the panel, got one missing or failed")
@@ -36,7 +38,7 @@ class Curves(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
-        self._marker = draw.draw_sparsity_axis(axes, "accuracy on unseen images", chance=0.1)
+        self._marker = draw.draw_sparsity_axis(axes, self.what, chance=0.1)
         names = dict.fromkeys(name for view in self._views.values() for name in view)
         self._bands = {name: draw.draw_band(axes, name, k) for k, name in enumerate(names)}
         draw.draw_names(axes)
@@ -58,7 +60,7 @@ class Curves(Panel):
         told = ", ".join(f"{name} {_spread(here[name])}" for name in order)
         seeds = len(next(iter(here.values())))
         return (
-            f"{label[0].upper()}{label[1:]}, {self.view.value}; accuracy, mean and range of "
+            f"{label.capitalize()}, {self.view.value}; {self.what}, mean and range of "
             f"{seeds} seeds, best first: {told}.{self.compared(here)}"
         )
 
