@@ -70,6 +70,7 @@ class WhatIf:
         )
 
 
+@np.errstate(invalid="ignore")  # an infinite norm times 0: its step is answered NaN
 def by_norms(
     rule: ByNorm | PerLayer | Percentile,
     layers: tuple[str, ...],
@@ -91,6 +92,7 @@ def by_norms(
     return _answer(repr(rule), layers, steps, fired, total, norms, norms * factor, factor, 0.0)
 
 
+@np.errstate(invalid="ignore")  # an infinite norm times 0: its step is answered NaN
 def by_values(
     rule: ByValue,
     layers: tuple[str, ...],
