@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -386,6 +386,18 @@ def test_runs_in_threads_of_one_process_do_not_share_random_numbers(path):
     assert [row.result["drawn"] for row in records] == [
         draw(cell)["drawn"].tolist() for cell in cells("ci")
     ]
+
+
+def test_an_executor_that_gives_up_stops_the_sweep(path):
+    class Gone(Executor):
+        def submit(self, *_):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    with pytest.raises(ConnectionError, match="gave up"):
+        sweep.run(sweeping.DOUBLE, path, budget="ci", executor=Gone())
 
 
 def test_importing_the_room_does_not_load_torch():

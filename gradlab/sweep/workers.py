@@ -10,7 +10,14 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -64,7 +71,10 @@ def over(executor: Executor, run: Run, cells: Sequence[Cell]) -> Generator[Outco
     futures = {executor.submit(attempt, run, cell): cell for cell in cells}
     try:
         for future in as_completed(futures):
-            failure = future.exception()
+            try:
+                failure = future.exception()
+            except CancelledError as error:
+                raise ConnectionError("the executor gave up: is its scheduler gone?") from error
             if type(failure).__name__ == "KilledWorker":  # Dask's, after some tries of its own
                 yield Row(futures[future], "error", error=f"KilledWorker: {failure}"), here()
             else:
@@ -130,7 +140,8 @@ def _prepare(leash: Connection, threads: int) -> None:
 
 
 def _follow(leash: Connection) -> None:
-    leash.poll(None)  # nothing is ever sent: it ends when the other end is closed
+    with suppress(OSError):
+        leash.poll(None)  # nothing is ever sent: it ends when the other end is closed
     os._exit(1)
 
 
@@ -142,7 +153,7 @@ def _alone(run: Run, cell: Cell, threads: int) -> Outcome:
     process.start()
     theirs.close()
     outcome: Outcome | None = None
-    with ours, suppress(EOFError):
+    with ours, suppress(EOFError, OSError):  # nothing, or the beginning of something
         outcome = ours.recv()
     process.join()
     if outcome is not None:
