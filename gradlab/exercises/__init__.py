@@ -18,17 +18,23 @@ solution, and the typical wrong answers, each with the law that catches it.
 
 from gradlab.exercises.accumulation import exercise as clip_with_accumulation
 from gradlab.exercises.agc import exercise as agc_ratio
+from gradlab.exercises.amount import exercise as threshold_for_amount
 from gradlab.exercises.autoclip import exercise as autoclip_thresholds
 from gradlab.exercises.by_global_norm import exercise as clip_by_global_norm
 from gradlab.exercises.by_global_norm_in_place import exercise as clip_by_global_norm_
 from gradlab.exercises.by_value import exercise as clip_by_value
+from gradlab.exercises.cubic import exercise as cubic_amount
 from gradlab.exercises.exercise import Exercise, Result, Text, Verdict
 from gradlab.exercises.firing import exercise as fraction_clipped
+from gradlab.exercises.held_out import exercise as sparsest_that_holds
 from gradlab.exercises.judge import Law
 from gradlab.exercises.linear_chain import exercise as gradient_norm_of_linear_chain
+from gradlab.exercises.mask import exercise as magnitude_mask
 from gradlab.exercises.norms import exercise as norm_before_after
 from gradlab.exercises.rate import exercise as threshold_for_rate
+from gradlab.exercises.taylor import exercise as taylor_scores
 from gradlab.exercises.unscaling import exercise as unscale_then_clip
+from gradlab.exercises.zeros import exercise as sparsity
 
 __all__ = [
     "ALL",
@@ -42,10 +48,16 @@ __all__ = [
     "clip_by_global_norm_",
     "clip_by_value",
     "clip_with_accumulation",
+    "cubic_amount",
     "fraction_clipped",
     "gradient_norm_of_linear_chain",
+    "magnitude_mask",
     "names",
     "norm_before_after",
+    "sparsest_that_holds",
+    "sparsity",
+    "taylor_scores",
+    "threshold_for_amount",
     "threshold_for_rate",
     "unscale_then_clip",
 ]
@@ -62,6 +74,12 @@ ALL = (
     gradient_norm_of_linear_chain,
     agc_ratio,
     autoclip_thresholds,
+    magnitude_mask,
+    sparsity,
+    threshold_for_amount,
+    taylor_scores,
+    cubic_amount,
+    sparsest_that_holds,
 )
 """Every exercise, from easy to hard."""
 

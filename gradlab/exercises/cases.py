@@ -106,6 +106,49 @@ def recorded_norms() -> "SearchStrategy[torch.Tensor]":
     return st.tuples(norms(), one_of(0.0, 0.0, math.inf, math.nan)).map(spoil)
 
 
+@cache
+def sparse_weights() -> "SearchStrategy[list[torch.Tensor]]":
+    """One to three tensors, as of the layers of a network; about half of the numbers are zero."""
+    return gradients().map(lambda drawn: [torch.where(t.abs() > 4, t, 0.0) for t in drawn])
+
+
+@cache
+def regressions() -> "SearchStrategy[tuple[Any, ...]]":
+    """The weight of a linear model, some zero, with inputs and targets; some it fits exactly."""
+    from hypothesis import strategies as st
+
+    def fit(drawn: tuple[list[torch.Tensor], bool]) -> tuple[torch.Tensor, ...]:
+        (weight, inputs, targets), fits = drawn
+        weight = torch.where(weight.abs() > 3, weight, 0.0)
+        return weight, inputs, inputs @ weight if fits else targets
+
+    shapes = [((n,), (rows, n), (rows,)) for n in (1, 2) for rows in (1, 2, 3)]
+    return st.tuples(st.one_of([shaped(*each) for each in shapes]), st.booleans()).map(fit)
+
+
+@cache
+def schedules() -> "SearchStrategy[tuple[Any, ...]]":
+    """A step, the first and the last step of a schedule, and an amount."""
+    from hypothesis import strategies as st
+
+    numbers = st.tuples(st.integers(0, 12), st.integers(0, 4), st.integers(1, 8))
+    return st.tuples(numbers, one_of(0.5, 1.0, 0.25, 0.9)).map(
+        lambda drawn: (drawn[0][0], drawn[0][1], drawn[0][1] + drawn[0][2], drawn[1])
+    )
+
+
+@cache
+def accuracies() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies on three sets of images, for the same two to four models, and a tolerance."""
+    from hypothesis import strategies as st
+
+    def eighths(drawn: tuple[list[tuple[int, int, int]], float]) -> tuple[Any, ...]:
+        return (*torch.tensor(drawn[0], dtype=torch.float32, device="cpu").T.div(8), drawn[1])
+
+    models = st.lists(st.tuples(*[st.integers(0, 8)] * 3), min_size=2, max_size=4)
+    return st.tuples(models, one_of(0.0, 0.125, 0.25)).map(eighths)
+
+
 def one_of(*values: float) -> "SearchStrategy[float]":
     """One of some numbers, the simplest first."""
     from hypothesis import strategies as st
