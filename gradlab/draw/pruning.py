@@ -190,9 +190,12 @@ def draw_scores(axes: Axes, edges: ArrayLike, most: float) -> Scores:
     axes.set(xlabel="score / largest score", ylabel="weights in each bar")
     staying = axes.stairs(nothing, edges, fill=True, color=AFTER, label="stay")
     going = axes.stairs(nothing, edges, fill=True, color=BEFORE, label="go")
+    marker = draw_marker(axes)
+    marker.line.set_label("threshold")
     axes.legend(loc="upper left", borderaxespad=0.1)
+    axes.set_title("Weights by score")
     decades(axes)
-    return Scores(going, staying, draw_marker(axes))
+    return Scores(going, staying, marker)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gradlab import draw, prune, train
 from gradlab.data import ImageData
 from gradlab.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number, percent
+from gradlab.panels.panel import Panel, percent
 from gradlab.prune import CRITERIA, Cut, Ranking, Scores
 
 LARGEST = "largest first"
@@ -99,7 +99,9 @@ class SparsityPanel(Panel):
         self._marker.move(draw.on_sparsity_axis(amount), f"sparsity {amount:.0%}")
         self._shares.move(cut.per_layer, cut.total)
         self._scores.move(ranked.going(cut), ranked.counts.sum(0))
-        self._scores.marker.move(*self._threshold(cut))
+        together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
+        relative = abs(cut.thresholds[0]) / ranked.largest
+        self._scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
         stays = _tiles(cut.masks()[cut.layers[0]])
         self._holes.move(np.where(stays, self._weights, np.nan))
 
@@ -135,14 +137,6 @@ class SparsityPanel(Panel):
                 found = train.accuracy(self._model, self._images, batch_size=250)
                 prune.restore_(self._model)
                 self._measured[criterion, scope, amount] = found
-
-    def _threshold(self, cut: Cut) -> tuple[float | None, str]:
-        """Where the threshold is on the axis of the scores, if there is one for all layers."""
-        if self.scope.value != SCOPES[0] or not np.isfinite(cut.thresholds[0]):
-            return None, ""
-        score = abs(cut.thresholds[0])
-        relative = score / self._ranked[self.criterion.value].largest
-        return float(np.clip(relative, _EDGES[0], 1)), f"threshold {number(score)}"
 
     def _said(self, cut: Cut, accuracy: float | None) -> str:
         images = f"{len(self._images):,} unseen images"
