@@ -9,6 +9,7 @@ from math import ceil, floor, inf, isfinite
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gradlab.clip import ByNorm, ByValue, Percentile, PerLayer
 from gradlab.clip.rule import EPS
@@ -84,10 +85,10 @@ def by_norms(
     """
     if getattr(rule, "norm_type", 2.0) != 2:
         raise ValueError(f"rule must have norm_type 2, as what was recorded, got {rule!r}")
-    bounded = norms if isinstance(rule, PerLayer) else total[:, None]
-    bound = _replayed(rule, total) if isinstance(rule, Percentile) else np.array(rule.max_norm)
-    factor = np.minimum(bound / (bounded + EPS), 1.0)
-    fired = np.logical_or.reduce((factor < 1) & (bounded > 0), axis=1)
+    bounded = _measured(norms if isinstance(rule, PerLayer) else total[:, None])
+    bound = _replayed(rule, total).to(bounded) if isinstance(rule, Percentile) else rule.max_norm
+    factor = (bound / (bounded + EPS)).clamp(max=1).double().numpy()
+    fired = np.logical_or.reduce((factor < 1) & (bounded.numpy() > 0), axis=1)
     steps = np.arange(len(total))
     return _answer(repr(rule), layers, steps, fired, total, norms, norms * factor, factor, 0.0)
 
@@ -144,12 +145,19 @@ def _answer(
     )
 
 
-def _replayed(rule: Percentile, total: NDArray[np.float64]) -> NDArray[np.float64]:
+def _measured(norms: NDArray[np.float64]) -> Tensor:
+    """The norms as precise as the rule had them, so that it fires at its very bound as it would."""
+    with np.errstate(over="ignore"):
+        narrow = norms.astype(np.float32)
+    return torch.tensor(narrow if np.array_equal(narrow, norms, equal_nan=True) else norms)
+
+
+def _replayed(rule: Percentile, total: NDArray[np.float64]) -> Tensor:
     """(n, 1): the ``max_norm`` of each step, had the rule seen all steps from the first on.
 
     It is ``clip.running.RunningPercentile`` step by step, on a sorted list instead of counts.
     """
-    places = (torch.from_numpy(total).log2() - LOWEST) * PER_OCTAVE
+    places = (torch.tensor(total).log2() - LOWEST) * PER_OCTAVE
     bins = places.nan_to_num(0.0).clamp(0, (HIGHEST - LOWEST) * PER_OCTAVE - 1).long().tolist()
     middles = np.exp2((np.arange((HIGHEST - LOWEST) * PER_OCTAVE) + 0.5) / PER_OCTAVE + LOWEST)
     seen: list[int] = []
@@ -165,4 +173,4 @@ def _replayed(rule: Percentile, total: NDArray[np.float64]) -> NDArray[np.float6
                 min(max(middles[seen[at]], smallest), largest) for at in (floor(rank), ceil(rank))
             )
             found[step] = low + (high - low) * (rank - floor(rank))
-    return found
+    return torch.from_numpy(found)
