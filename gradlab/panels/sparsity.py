@@ -116,14 +116,15 @@ class SparsityPanel(Panel):
             self._timer.start()
         return f"{amount:.0%} by {criterion}, {scope}: {self._said(cut, accuracy)}"
 
-    def measure(self) -> None:
-        """Measure the accuracy at the current setting, then at those of the curve; show both."""
+    def measure(self) -> float:
+        """Measure and show the accuracy at this setting, then those of its curve; return it."""
         with self._measuring:
             criterion, scope, amount = self._setting
             self._evaluate(criterion, scope, [amount])
             self._follow()
             self._evaluate(criterion, scope, GRID)
             self._follow()
+            return self._measured[criterion, scope, amount]
 
     @property
     def _setting(self) -> tuple[str, str, float]:
