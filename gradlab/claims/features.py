@@ -91,9 +91,11 @@ def _all_or_some(gains: dict[str, Seeds]) -> Verdict:
 
 
 def _values(records: Records, result: str = "accuracy", **cell: object) -> NDArray[np.float64]:
-    """One number per seed: of features of the network, as they are, unless the cell says so."""
+    """One number per seed, NaN where a run is missing: usually of a network's features as is."""
     usual = {"features": "network", "unit": False, "timed": False}
-    return records.where(**usual | cell).values(result)
+    chosen = records.where(**usual | cell)
+    found = dict(zip(chosen.axis("seed"), chosen.values(result), strict=True))
+    return np.array([found.get(seed, np.nan) for seed in records.axis("seed")])
 
 
 def _over_lengths(records: Records, kind: str, name: str, *, unit: bool) -> NDArray[np.float64]:
