@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradlab.draw.style import (
     AFTER,
     BEFORE,
+    CYCLE,
     THRESHOLD,
     Marker,
     decades,
@@ -32,6 +33,7 @@ LEAST_LEFT = 0.008
 """Where the axis of sparsity ends: 99.2 % of the weights are gone."""
 
 _TICKS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+_COLORS = (*(color for color in CYCLE if color != THRESHOLD), BEFORE)  # THRESHOLD marks amounts
 _LINES = ("o-", "s-", "^-", "D-", "v-", "X-", "P-")
 
 
@@ -92,7 +94,7 @@ def draw_band(axes: Axes, label: str, number: int) -> Band:
         label: for the legend.
         number: 0 to 6, of its colour and marker.
     """
-    color = mpl.rcParams["axes.prop_cycle"].by_key()["color"][number]
+    color = _COLORS[number]
     look: Any = {
         "markersize": 4.5,
         "linewidth": 1.5,

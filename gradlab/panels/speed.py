@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +15,21 @@ from gradlab.panels.panel import Panel, number, percent
 from gradlab.sweep import Records
 
 NETWORKS = {"dense": "unpruned", "zeros": "weights zero", "channels": "channels out"}
-UNITS = {"bytes": ("size (kB)", 1e-3), "macs": ("MACs per image (millions)", 1e-6)}
-UNITS |= {"ms": ("time of a batch (ms)", 1.0), "test": ("accuracy on unseen images", 1.0)}
+PICTURES = {
+    "bytes": ("size (kB)", 1e-3),
+    "macs": ("MACs per image (millions)", 1e-6),
+    "time": ("time of a batch (unpruned = 1)", 1.0),
+    "test": ("accuracy on unseen images", 1.0),
+}
+Measured = Mapping[tuple[str, str], NDArray[np.float64]]  # by network and unit: (seeds, ...)
 
 
 def speed(records: Records) -> Speed:
     """A panel that sets a network with zeros beside one without channels: size, time, accuracy.
 
     The slider is the share of all weights that are zero, or of each layer's channels that are gone.
-    All were trained for one more epoch. Bars are means over seeds; the black lines
-    reach from the least to the greatest.
+    All three networks were trained for the same epoch more. Bars are means over seeds; the black
+    lines reach from the least to the greatest.
 
     Args:
         records: of the experiment "pruning": ``sweep.recorded("pruning")``.
@@ -31,27 +38,29 @@ def speed(records: Records) -> Speed:
         ValueError: a run is missing or failed: a mean over the others would hide it.
 
     Note:
-        Milliseconds are those of one machine, one batch and one thread. And a share of the channels
-        is more than the same share of the weights: where each layer has lost half of its channels,
-        a quarter of the weights is left.
+        Times are those of one machine, one batch and one thread. And a share of the channels is
+        more than the same share of the weights: where each layer has lost half of its channels, a
+        quarter of the weights is left.
     """
     chosen = records.where(part="speed")
     found = {
-        (network, unit): factor * chosen.values(f"{network} {unit}")
+        (network, unit): chosen.values(f"{network} {unit}")
         for network in NETWORKS
-        for unit, (_, factor) in UNITS.items()
+        for unit in ("bytes", "macs", "ms", "test")
     }
-    found["dense", "test"] = found["zeros", "test"][:, :1].repeat(len(CHANNEL_AMOUNTS), 1)
     if any(np.isnan(runs).any() for runs in found.values()):
         raise ValueError("records must hold every run of the panel, got one missing or failed")
-    return Speed(found)
+    unpruned = found["zeros", "test"][:, :1]  # of the same training, nothing zero
+    found["dense", "test"] = unpruned.repeat(len(CHANNEL_AMOUNTS), axis=1)
+    times = {(name, "time"): found[name, "ms"] / found["dense", "ms"] for name in NETWORKS}
+    return Speed(found | times)
 
 
 class Speed(Panel):
     """See ``speed``."""
 
-    def __init__(self, found: dict[tuple[str, str], NDArray[np.float64]]) -> None:
-        self._found = found  # by network and unit: (seeds, amounts)
+    def __init__(self, found: Measured) -> None:
+        self._found = found
         self.amount = ipywidgets.SelectionSlider(
             options=[(f"{amount:.0%}", amount) for amount in CHANNEL_AMOUNTS],
             value=0.5,
@@ -62,15 +71,10 @@ class Speed(Panel):
 
     def _picture(self) -> LivePicture:
         figure, axes = subplots(9, 4, nrows=2, ncols=2)
-        self._costs = {
-            unit: draw.draw_cost(
-                each,
-                list(NETWORKS.values()),
-                what,
-                1.05 * max(self._of(n, unit).max() for n in NETWORKS),
-            )
-            for each, (unit, (what, _)) in zip(axes, UNITS.items(), strict=True)
-        }
+        self._costs = {}
+        for each, (unit, (title, factor)) in zip(axes, PICTURES.items(), strict=True):
+            most = 1.05 * factor * max(self._found[name, unit].max() for name in NETWORKS)
+            self._costs[unit] = draw.draw_cost(each, list(NETWORKS.values()), title, most)
         for each in axes[1::2]:
             each.tick_params(labelleft=False)
         return LivePicture(figure, [a for cost in self._costs.values() for a in cost.artists])
@@ -80,24 +84,20 @@ class Speed(Panel):
         place = CHANNEL_AMOUNTS.index(self.amount.value)
         here = {key: runs[:, place] for key, runs in self._found.items()}
         for unit, cost in self._costs.items():
-            runs = np.stack([here[network, unit] for network in NETWORKS])
+            runs = PICTURES[unit][1] * np.stack([here[name, unit] for name in NETWORKS])
             cost.move(runs.min(1), runs.mean(1), runs.max(1))
-        told = " ".join(
-            f"{NETWORKS[name].capitalize()}: {self._told(here, name)}"
-            for name in ("zeros", "channels")
-        )
-        return f"{self.amount.value:.0%} gone. {told}"
+        zeros, channels = (_told(here, name) for name in ("zeros", "channels"))
+        gone = f"{self.amount.value:.0%}"
+        return f"{gone} of the weights zero: {zeros} {gone} of the channels out: {channels}"
 
-    def _of(self, network: str, unit: str) -> NDArray[np.float64]:
-        return self._found[network, unit]
 
-    def _told(self, here: dict[tuple[str, str], NDArray[np.float64]], name: str) -> str:
-        """What this network saves, against the dense one of the same seed."""
-        size = (here[name, "bytes"] / here["dense", "bytes"]).mean()
-        time = here[name, "ms"] / here["dense", "ms"]
-        change = 100 * (here[name, "test"] - here["dense", "test"])
-        return (
-            f"{percent(size)} of the size, {number(here[name, 'ms'].mean())} ms, "
-            f"{percent(time.mean())} of the time ({time.min():.0%} to {time.max():.0%}); accuracy "
-            f"{percent(here[name, 'test'].mean())}, {change.mean():+.1f} points."
-        )
+def _told(here: Measured, name: str) -> str:
+    """What this network saves, against the unpruned one of the same seed."""
+    size = (here[name, "bytes"] / here["dense", "bytes"]).mean()
+    time, saved = here[name, "time"], here["dense", "ms"] - here[name, "ms"]
+    change = 100 * (here[name, "test"] - here["dense", "test"])
+    return (
+        f"{percent(size)} of the size, {percent(time.mean())} of the time ({time.min():.0%} to "
+        f"{time.max():.0%}), {number(saved.mean())} of {number(here['dense', 'ms'].mean())} ms "
+        f"saved; accuracy {percent(here[name, 'test'].mean())}, {change.mean():+.1f} points."
+    )
