@@ -386,3 +386,21 @@ def test_gradual_pruning_inside_the_training_loop_still_learns():
     assert seen == pytest.approx([schedule(n) for n in range(20, 61, 10)], abs=1e-3)
     assert prune.sparsity(model).total == seen[-1]
     assert np.mean(losses[-20:]) < np.mean(losses[61:81]) < np.mean(losses[:20])
+
+
+# on every device
+
+
+@pytest.mark.parametrize("criterion", prune.CRITERIA)
+def test_every_step_works_where_the_model_is(criterion, batches, device):
+    model = models.vgg(11, 2, norm=True).to(device)
+    there = [(inputs.to(device), targets.to(device)) for inputs, targets in batches]
+    cut = prune.prune_to_(model, 0.5, criterion, there)
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {device.type}
+    assert prune.sparsity(model).zeros.tolist() == cut.zeros.tolist()
+    prune.bake_(model)
+    smaller = prune.narrow(model, 0.5, there[0][0])
+    assert smaller(there[0][0]).shape == (8, 10)
+    assert prune.cost(smaller, there[0][0]).macs < prune.cost(model, there[0][0]).macs
+    found = prune.latency({"full": model, "smaller": smaller}, there[0][0], repeats=1)
+    assert found["smaller"].device == str(there[0][0].device)
