@@ -76,10 +76,11 @@ def score(
     random state are afterwards what they were before.
 
     Source: Han, Pool, Tran & Dally 2015, "Learning both weights and connections" (magnitude); the
-    course's S1 (gradient); Lee, Ajanthan & Torr 2019, "SNIP", eq. 6, and, weight by weight,
-    Molchanov et al. 2019, "Importance estimation for neural network pruning", eq. 7 without its
-    square (taylor); Tanaka, Kunin, Yamins & Ganguli 2020, "Pruning neural networks without any data
-    by iteratively conserving synaptic flow", eq. 1 (synflow).
+    course's S1 (gradient); Lee, Ajanthan & Torr 2019, "SNIP: single-shot network pruning based on
+    connection sensitivity", before its scores are divided by their sum, and, weight by weight,
+    Molchanov et al. 2019, "Importance estimation for neural network pruning", whose first-order
+    score is the square (taylor); Tanaka, Kunin, Yamins & Ganguli 2020, "Pruning neural networks
+    without any data by iteratively conserving synaptic flow" (synflow).
 
     Args:
         model: on the device of the batches. Its weights that can be pruned are those of
