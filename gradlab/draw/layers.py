@@ -58,12 +58,12 @@ def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
     cells = columns(norms, np.fmax).T
     held = np.isfinite(cells) & (cells > 0)
     low, high = (cells[held].min(), cells[held].max()) if held.any() else (1.0, 10.0)
-    scale = LogNorm(low, high if high > low else 10 * low)
+    high = high if high > low else 10 * low
     extent = (-0.5, steps - 0.5, layers - 0.5, -0.5)
     how: Any = {"aspect": "auto", "interpolation": "nearest", "extent": extent}
     colours = mpl.colormaps["viridis"].with_extremes(bad=_NO_GRADIENT, under="white", over="black")
-    shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * scale.vmax, cells))
-    image = axes.imshow(shown, cmap=colours, norm=scale, **how)
+    shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * high, cells))
+    image = axes.imshow(shown, cmap=colours, norm=LogNorm(low, high), **how)
     clipped = axes.imshow(_covered(np.zeros_like(cells.T)), **how)
     axes.grid(False)
     every = -(-layers // 20)  # more names are not legible at this height
@@ -88,18 +88,21 @@ def _covered(marks: NDArray[np.float64]) -> NDArray[np.uint8]:
 def columns(rows: ArrayLike, together: np.ufunc) -> NDArray[np.float64]:
     """(n, ...) values become (at most ``COLUMNS``, ...): ``together`` joins those of a column."""
     values = np.asarray(rows)
-    return np.asarray(together.reduceat(values, _starts(len(values)), dtype=np.float64))
+    joined: NDArray[np.float64] = together.reduceat(values, _starts(len(values)), dtype=np.float64)
+    return joined
 
 
 def places(steps: int) -> NDArray[np.float64]:
     """(at most ``COLUMNS``,): the middle of each column, as a step."""
-    return (_starts(steps) + np.append(_starts(steps)[1:], steps) - 1) / 2
+    starts = _starts(steps)
+    middles: NDArray[np.float64] = (starts + np.append(starts[1:], steps) - 1) / 2
+    return middles
 
 
 def marks(true: ArrayLike) -> NDArray[np.float64]:
     """How much of each column is true, in [0, 1]; 0.6 at least where any is, to be seen."""
     each = np.diff(_starts(len(np.asarray(true))), append=len(np.asarray(true)))
-    share = (columns(true, np.add).T / each).T
+    share: NDArray[np.float64] = (columns(true, np.add).T / each).T
     return np.where(share > 0, share.clip(min=0.6), 0.0)
 
 

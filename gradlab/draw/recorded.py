@@ -36,6 +36,7 @@ class Course:
     after: Line2D
     fired: Line2D
     line: Line2D
+    key: int
 
     @property
     def artists(self) -> tuple[Artist, ...]:
@@ -74,11 +75,12 @@ class Course:
         if len(ends) < len(y):
             x, held = np.repeat(columns(x, np.fmin), 2), ends.ravel()
         self.before.set_data(x, held)
+        self.before.set_marker("." if len(x) == len(y) and (np.diff(x) > 1).any() else "")
         self.reference.set_ydata([np.nan if reference is None else reference] * 2)
         axes.set_ylabel(what)
         shown = [self.before, self.after, self.fired]
         shown += [] if reference is None else [self.reference]
-        axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1.06), ncols=4,
+        axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1.06), ncols=self.key,
                     borderaxespad=0, handlelength=1.4, columnspacing=1.4)  # fmt: skip
 
     def move(self, threshold: float, fired: ArrayLike) -> None:
@@ -99,12 +101,13 @@ class Course:
 
 
 @style()
-def draw_course(axes: Axes, steps: int) -> Course:
+def draw_course(axes: Axes, steps: int, key: int) -> Course:
     """Draw the axes for a quantity at each step, on which a threshold lies as a line.
 
     Args:
         axes: empty axes; the vertical one becomes logarithmic.
         steps: how many there are.
+        key: columns of the legend, above the axes.
     """
     axes.set(yscale="log", xlim=(-0.5, steps - 0.5))
     axes.tick_params(labelbottom=False)
@@ -118,7 +121,7 @@ def draw_course(axes: Axes, steps: int) -> Course:
     (fired,) = axes.plot([], [], color=THRESHOLD, linewidth=1, label="clipped steps",
                          transform=axes.get_xaxis_transform(), **mark)  # fmt: skip
     (lost,) = axes.plot([], [], "x", color="black", markersize=6, **mark)
-    return Course(before, lost, reference, after, fired, line)
+    return Course(before, lost, reference, after, fired, line, key)
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def draw_coefficients(axes: Axes) -> Coefficients:
     axes.set(xlim=(-2, 102), yscale="log", ylim=(LEAST_COEFFICIENT / 1.3, 1.3))
     axes.set_xticks(_SHARES)
     axes.set(xlabel="share of the steps (%)")
-    axes.set_title("norm after / norm before")
+    axes.set_title("norm after / before")
     axes.axhline(1, color=BEFORE, linewidth=1)
     (curve,) = axes.plot([], [], color=AFTER)
     share = axes.axvline(0, color=THRESHOLD, linewidth=1.4, linestyle=":")
@@ -246,20 +249,21 @@ class Recorded:
 
 
 @style()
-def draw_recorded(axes: Sequence[Axes], recording: Recording) -> Recorded:
+def draw_recorded(axes: Sequence[Axes], recording: Recording, key: int = 4) -> Recorded:
     """Draw a recorded run; return the artists that show what a rule would have done to it.
 
     Args:
         axes: four empty ones: for what is compared at each step, how often each threshold fires,
             the norm of each layer's gradient, and the coefficients.
         recording: of one step or more.
+        key: columns of the legend.
     """
     course, firing, layers, coefficients = axes
     lost = np.isnan(recording.layer_norms) & ~np.isfinite(recording.total_norm)[:, None]
     norms = np.where(lost, np.inf, recording.layer_norms)
     return Recorded(
         recording,
-        draw_course(course, len(recording)),
+        draw_course(course, len(recording), key),
         draw_firing(firing),
         draw_layers(layers, recording.layers, norms),
         draw_coefficients(coefficients),

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import ipywidgets
 import numpy as np
 
 from gradlab import draw
-from gradlab.clip import Rule
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.recording import Recording, WhatIf
-from gradlab.recording.compared import Compared, compared
+from gradlab.recording.compared import compared, threshold
+from gradlab.recording.suggestion import judge
+from gradlab.whatif import Rule
 
 _CAVEAT = (
     "This is about the recorded gradients: with another threshold the run would have gone "
     "elsewhere."
 )
+_WAS = {
+    "explosion guard": "an explosion guard",
+    "in between": "more than an explosion guard",
+    "step-size limiter": "a step-size limiter",
+}
 
 
 class Recorded(Panel):
@@ -35,9 +41,8 @@ class Recorded(Panel):
         self.rule = ipywidgets.Dropdown(
             options=list(self._compared), value=rule, description="clip"
         )
-        norms = [one for name, one in self._compared.items() if name != "by value"]
-        self.max_norm = _slider("max_norm", norms)
-        self.clip_value = _slider("clip_value", [self._compared.get("by value", norms[0])])
+        self.max_norm = self._thresholds("max_norm", *(n for n in rules if n != "by value"))
+        self.clip_value = self._thresholds("clip_value", "by value")
         super().__init__([self.rule, self.max_norm, self.clip_value], self._picture())
 
     def _picture(self) -> LivePicture:
@@ -48,6 +53,18 @@ class Recorded(Panel):
         self._measure()
         return LivePicture(figure, self._drawn.artists)
 
+    def _thresholds(self, name: str, *rules: str) -> ipywidgets.FloatLogSlider:
+        """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
+        shown = [rule for rule in rules if rule in self._compared]
+        if not shown:
+            return log_slider(name, 1, 10, 1)
+        spans = [self._compared[rule].span for rule in shown]
+        run = [threshold(self._recording, self._rules[rule]) for rule in shown]
+        spans += [(at / 2, 2 * at) for at in run if at is not None]
+        values = self._compared[shown[0]].positive
+        low, high = min(low for low, _ in spans), max(high for _, high in spans)
+        return log_slider(name, low, high, float(np.quantile(values, 0.9)))
+
     @property
     def _slider(self) -> ipywidgets.FloatLogSlider:
         return self.clip_value if self.rule.value == "by value" else self.max_norm
@@ -56,7 +73,8 @@ class Recorded(Panel):
         """Show what the chosen rule compares with its threshold."""
         self._shown = self.rule.value
         span = 10**self._slider.min, 10**self._slider.max
-        self._drawn.measure(self._compared[self._shown], span)
+        reference = threshold(self._recording, self._rules[self._shown])
+        self._drawn.measure(self._compared[self._shown], span, reference)
 
     def show(self) -> str:
         """Clip every recorded gradient at the slider's threshold."""
@@ -73,25 +91,20 @@ class Recorded(Panel):
         return f"{label}: {_in_words(would, self._recording.every)} {self._told} {_CAVEAT}"
 
 
-def _slider(name: str, some: Sequence[Compared]) -> ipywidgets.FloatLogSlider:
-    """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
-    low, high = min(one.span[0] for one in some), max(one.span[1] for one in some)
-    return log_slider(name, low, high, float(np.quantile(some[0].positive, 0.9)))
-
-
 def _in_words(would: WhatIf, every: int) -> str:
     finite = np.isfinite(would.norm_before)
-    fired = np.flatnonzero(would.fired & finite)
+    fired = np.flatnonzero(would.fired)
     of = f"{finite.sum():,} steps" + f" that have a histogram (every {every}th)" * (would.error > 0)
     if not fired.size:
         return f"would have clipped none of {of}."
     least = fired[np.argmin(would.coefficient[fired])]
     largest = would.layers[int(np.nanargmax(would.layer_norm_before[least]))]
-    degrees = np.degrees(np.arccos(would.cosine[fired].clip(max=1)))
-    turned = f" They are turned by up to {degrees.max():.1f}°." if degrees.max() > 0.05 else ""
+    degrees = np.degrees(np.arccos(would.cosine[fired])).max()
+    turned = f" It turns them by up to {degrees:.1f}°." if degrees > 0.05 else ""
     before, after = would.norm_before[finite], would.norm_after[finite]
     return (
-        f"would have clipped {fired.size:,} of {of} ({percent(would.fraction)}). "
+        f"would have clipped {fired.size:,} of {of} ({percent(would.fraction)}): "
+        f"{_WAS[judge(would.norm_before, would.fired, would.rule).word]}. "
         f"Smallest coefficient {number(would.coefficient[least])}, at step {would.steps[least]}, "
         f"where {largest} has the largest gradient.{turned} "
         f"Largest norm {number(before.max())} → {number(after.max())}, "
@@ -100,10 +113,8 @@ def _in_words(would: WhatIf, every: int) -> str:
 
 
 def _of_the_run(recording: Recording) -> str:
-    """What the run itself did and met, one sentence each."""
-    n, fired = len(recording), int(recording.fired.sum())
-    did = f"was clipped by {recording.rule} in {fired:,} of {n:,} steps"
-    said = [f"The run itself {did if recording.rule else 'was not clipped'}."]
+    """What the run itself did and met, a sentence each."""
+    said = [f"The run itself: {recording.judge().because}."]
     lost = np.flatnonzero(~np.isfinite(recording.total_norm))
     if lost.size:
         first = recording.nonfinite.get(int(lost[0]))

@@ -20,7 +20,11 @@ from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 
 ALL = "all layers"
-RULES = {"by value": ByValue, "by norm": ByNorm, "by norm, each layer alone": PerLayer}
+RULES: dict[str, type[whatif.Rule]] = {
+    "by value": ByValue,
+    "by norm": ByNorm,
+    "by norm, each layer alone": PerLayer,
+}
 
 
 @overload

@@ -25,11 +25,13 @@ class Compared:
         what: its name.
         steps: (k,) int64; all steps for rules on norms, those with histograms for ``ByValue``.
         values: (k,) float64; inf or NaN where a gradient was not finite.
+        reach: how far below the values a threshold is worth trying, as a factor.
     """
 
     what: str
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
+    reach: float = 2.0
 
     @property
     def positive(self) -> NDArray[np.float64]:
@@ -43,7 +45,7 @@ class Compared:
         There must be a positive value.
         """
         low, middle, high = np.quantile(self.positive, [0, 0.5, 1])
-        return float(max(low, 1e-4 * middle) / 2), float(2 * high)
+        return float(max(low, 1e-4 * middle) / self.reach), float(2 * high)
 
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Thresholds, falling to 0, and how often each fires: a share in [0, 1].
@@ -74,7 +76,8 @@ def compared(recording: Recording, rule: type[Rule]) -> Compared:
         return Compared("largest layer norm", steps, values)
     if rule is ByValue:
         histograms = recording.histograms
-        return Compared("largest |element|", histograms.steps, _largest(histograms))
+        # Clamping the largest elements alone hardly changes a gradient.
+        return Compared("largest |element|", histograms.steps, _largest(histograms), reach=10)
     raise TypeError(f"rule must be ByNorm, PerLayer or ByValue, got {rule.__name__}")
 
 
