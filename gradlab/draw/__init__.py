@@ -5,6 +5,7 @@ afterwards. One style sheet and one set of colours, safe for the colour-blind, s
 """
 
 from gradlab.draw.cliff import Cut, Path, draw_cut, draw_fall, draw_path, draw_surface
+from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
 from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
 from gradlab.draw.layers import Layers, draw_layers
@@ -34,7 +35,7 @@ from gradlab.draw.pruning import (
     draw_sparsity_axis,
     on_sparsity_axis,
 )
-from gradlab.draw.recorded import LEAST_COEFFICIENT, Recorded, draw_recorded
+from gradlab.draw.recorded import Recorded, draw_recorded
 from gradlab.draw.rules import LEAST_KEPT, Kept, Turn, draw_kept, draw_turn
 from gradlab.draw.runs import Trace, draw_race, draw_trace
 from gradlab.draw.steer import (

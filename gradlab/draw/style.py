@@ -116,6 +116,12 @@ def decades(axes: Axes) -> None:
             axis.set_minor_locator(LogLocator(subs=[], numticks=8))
 
 
+def axes_of(artist: Artist) -> Axes:
+    """The axes that an artist was drawn on."""
+    assert isinstance(artist.axes, Axes)
+    return artist.axes
+
+
 def legible(axis: XAxis | YAxis) -> None:
     """Ticks on a logarithmic axis: at powers of ten, and at 2 and 5 between few of them."""
     low, high = axis.get_view_interval()

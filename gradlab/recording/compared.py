@@ -90,6 +90,13 @@ def threshold(recording: Recording, rule: type[Rule]) -> float | None:
     return value if same and isfinite(value) else None
 
 
+def bound(rule: Rule) -> tuple[str, float]:
+    """The name of the threshold of ``rule``, and its value."""
+    if isinstance(rule, ByValue):
+        return "clip_value", rule.clip_value
+    return "max_norm", rule.max_norm
+
+
 def _largest(histograms: Histograms) -> NDArray[np.float64]:
     """(m,): the upper edge of the highest bin that holds anything, at each step with histograms."""
     ends = histograms.ends.max(axis=1, initial=0)

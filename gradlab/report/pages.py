@@ -1,32 +1,27 @@
-"""A recorded run for a paper: one figure, and one table to paste."""
+"""The figure: what a rule would have done to a recorded run, on a page or in a column."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
-from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from numpy.typing import NDArray
 
 from gradlab import draw
 from gradlab.arguments import one_of
-from gradlab.clip import ByNorm, ByValue, PerLayer
+from gradlab.clip import ByNorm, PerLayer
 from gradlab.recording import Recording
-from gradlab.recording.compared import compared, threshold
+from gradlab.recording.compared import bound, compared, threshold
 from gradlab.whatif import Rule
 
 Width = Literal["column", "page"]
-Style = Literal["markdown", "latex"]
 
 _PLACES = ("course", "firing", "layers", "coefficients")
 _LAYOUTS: dict[str, Any] = {
@@ -44,15 +39,6 @@ _LAYOUTS: dict[str, Any] = {
 }
 _SCALES = {"column": 0.65, "page": 0.75}
 _METADATA: dict[str, Any] = {".pdf": {"CreationDate": None}, ".png": {}}
-_KINDS: tuple[type[Rule], ...] = (ByNorm, PerLayer, ByValue)
-_HEAD = (
-    "rule",
-    "fires at",
-    "median coefficient",
-    "smallest",
-    "smallest cosine",
-    "median norm after",
-)
 
 
 def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "page") -> Figure:
@@ -83,7 +69,7 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
     against = compared(recording, type(rule))
     if not against.positive.size:
         raise ValueError("the recording must hold a gradient that is finite and not zero")
-    name, value = _bound(rule)
+    name, value = bound(rule)
     would = recording.what_if(rule)
     page, axes = _page(width)
     places = [axes[place] for place in _PLACES]
@@ -143,47 +129,6 @@ def save(
     return path
 
 
-def table(
-    recording: Recording,
-    rules: Iterable[Rule] | None = None,
-    *,
-    style: Style = "markdown",
-) -> str:
-    """A table to paste: what the run's own rule did, and what others would have done.
-
-    A row for each rule: how often it fires; median and smallest coefficient, and smallest cosine,
-    of the steps that it clips; median of the norm after, over all steps.
-
-    Args:
-        recording: of a run with a gradient that is finite and not zero.
-        rules: ``clip.ByNorm``, ``PerLayer`` or ``ByValue``; None: as ``recording.suggest()`` says.
-        style: "markdown" or "latex" (a ``tabular``; no package is needed).
-
-    Raises:
-        ValueError: ``style`` is unknown, or ``figure`` would refuse the recording.
-        TypeError: a rule is of another kind.
-
-    Note:
-        All rows but the first are counterfactuals: with another threshold the run would have gone
-        elsewhere.
-    """
-    one_of("style", style, _WRITERS)
-    named: list[tuple[Rule, str]]
-    if rules is None:
-        named = [(ByNorm(one.max_norm), f" ({one.says})") for one in recording.suggest().each]
-    else:
-        named = [(rule, "") for rule in rules]
-    rows = [_of_the_run(recording)]
-    for rule, says in named:
-        would = recording.what_if(rule)
-        rows.append(
-            _row(
-                _label(rule) + says, would.fired, would.coefficient, would.cosine, would.norm_after
-            )
-        )
-    return _WRITERS[style]([_HEAD, *rows])
-
-
 def _page(width: Width) -> tuple[Figure, dict[str, Axes]]:
     layout = dict(_LAYOUTS[width])
     with draw.style():
@@ -200,74 +145,3 @@ def _shrink(page: Figure, scale: float) -> None:
         line.set_markersize(scale * line.get_markersize())
     for axes in page.axes:
         axes.tick_params(labelsize=9 * scale)
-
-
-def _bound(rule: Rule) -> tuple[str, float]:
-    if isinstance(rule, ByValue):
-        return "clip_value", rule.clip_value
-    return "max_norm", rule.max_norm
-
-
-def _label(rule: Rule) -> str:
-    name, value = _bound(rule)
-    return f"{name} = {value:.3g}" + ", each layer alone" * isinstance(rule, PerLayer)
-
-
-def _of_the_run(recording: Recording) -> tuple[str, ...]:
-    """What was: as recorded, with whatever rule."""
-    after = recording.coefficient * recording.total_norm
-    known = (recording.rule or "").startswith("ByNorm(")  # it turns nothing
-    cosine = np.full(len(recording), 1.0 if known else np.nan)
-    bounds = [kind(at) for kind in _KINDS if (at := threshold(recording, kind)) is not None]
-    label = f"{_label(bounds[0]) if bounds else recording.rule or 'no clipping'} (the run)"
-    return _row(label, recording.fired, recording.coefficient, cosine, after)
-
-
-def _row(
-    label: str,
-    fired: NDArray[np.bool_],
-    coefficient: NDArray[np.float64],
-    cosine: NDArray[np.float64],
-    after: NDArray[np.float64],
-) -> tuple[str, ...]:
-    met = np.isfinite(after)
-    hit = fired & met
-    share = f"{hit.sum():,} of {met.sum():,} ({100 * hit.sum() / max(met.sum(), 1):.3g} %)"
-    numbers = [
-        np.median(coefficient[hit]) if hit.any() else np.nan,
-        coefficient[hit].min(initial=np.inf),
-        cosine[hit].min(initial=np.inf),
-        np.median(after[met]) if met.any() else np.nan,
-    ]
-    return label, share, *(f"{x:.3g}" if np.isfinite(x) else "–" for x in numbers)
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
-
-
-def _latex(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = [" & ".join(map(_in_latex, row)) + r" \\" for row in rows]
-    columns = "l" + "r" * (len(rows[0]) - 1)
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *body, r"\hline"]
-    return "\n".join([*lines, r"\end{tabular}"])
-
-
-def _in_latex(text: str) -> str:
-    """The text with LaTeX's special characters escaped, and 1.2e-05 as a power of ten."""
-    text = text.translate(_ESCAPES)
-    return re.sub(
-        r"(?<![\w.])(\d\.?\d*)e([+-]\d+)",
-        lambda found: rf"${found[1]} \times 10^{{{int(found[2])}}}$",
-        text,
-    )
-
-
-_ESCAPES = str.maketrans(
-    {character: rf"\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"–": "--", "×": r"$\times$", "<": r"$<$", ">": r"$>$"}
-)
-_WRITERS = {"markdown": _markdown, "latex": _latex}

@@ -1,0 +1,102 @@
+"""How often each threshold fires, and how hard: both over the share of the steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from numpy.typing import ArrayLike
+
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, decades, legible, style
+
+LEAST_COEFFICIENT = 1e-3
+_SHARES = (0, 25, 50, 75, 100)
+
+
+@dataclass(frozen=True)
+class Firing:
+    """The artists of ``draw_firing``."""
+
+    curve: Line2D
+    line: Line2D
+    share: Line2D
+    here: Line2D
+    label: Text
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that ``move`` moves."""
+        return self.line, self.share, self.here, self.label
+
+    def measure(self, thresholds: ArrayLike, shares: ArrayLike, span: tuple[float, float]) -> None:
+        """Show the share, (n,) in [0, 1], that each threshold clips, (n,) falling; then redraw."""
+        axes = axes_of(self.curve)
+        axes.set_ylim(span)
+        legible(axes.yaxis)
+        self.curve.set_data(100 * np.asarray(shares, np.float64), np.asarray(thresholds))
+
+    def move(self, threshold: float, share: float, label: str) -> None:
+        """Stress the point of the curve at a threshold and the share that it clips."""
+        bottom = axes_of(self.line).get_ylim()[0]
+        self.line.set_ydata([threshold, threshold])
+        self.share.set_data([100 * share] * 2, [bottom, threshold])
+        self.here.set_data([100 * share], [threshold])
+        self.label.set_text(label)
+
+
+@style()
+def draw_firing(axes: Axes) -> Firing:
+    """Draw the axes for the share of the steps that each threshold clips, the threshold upwards.
+
+    They belong beside those of ``draw_course``, with the same span.
+    """
+    axes.set(yscale="log", xlim=(-2, 102))
+    axes.set_xticks(_SHARES)
+    axes.tick_params(labelleft=False, labelbottom=False)
+    (curve,) = axes.plot([], [], color="#444444", linewidth=1.4, drawstyle="steps-post")
+    line = axes.axhline(1, color=THRESHOLD, linewidth=1.4)
+    (share,) = axes.plot([], [], ":", color=THRESHOLD, linewidth=1.4)
+    (here,) = axes.plot([], [], "o", color=THRESHOLD, markersize=7)
+    label = axes.set_title("two\nlines", fontsize=10, color=THRESHOLD)  # room for two
+    return Firing(curve, line, share, here, label)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """The artists of ``draw_coefficients``."""
+
+    curve: Line2D
+    share: Line2D
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that ``move`` moves."""
+        return self.curve, self.share
+
+    def move(self, coefficients: ArrayLike, share: float) -> None:
+        """Show other coefficients, (n,), the smallest first, and the share that is below 1.
+
+        What is below ``LEAST_COEFFICIENT`` lies on the lower edge; NaN is left out.
+        """
+        values = np.asarray(coefficients, np.float64)
+        y = np.sort(values[~np.isnan(values)]).clip(min=LEAST_COEFFICIENT)
+        self.curve.set_data(100 * (np.arange(len(y)) + 0.5) / max(len(y), 1), y)
+        self.share.set_xdata([100 * share] * 2)
+
+
+@style()
+def draw_coefficients(axes: Axes) -> Coefficients:
+    """Draw the axes for the coefficients of all steps, in order of size."""
+    axes.set(xlim=(-2, 102), yscale="log", ylim=(LEAST_COEFFICIENT / 1.3, 1.3))
+    axes.set_xticks(_SHARES)
+    axes.set(xlabel="share of the steps (%)")
+    axes.set_title("norm after / before")
+    axes.axhline(1, color=BEFORE, linewidth=1)
+    (curve,) = axes.plot([], [], color=AFTER)
+    share = axes.axvline(0, color=THRESHOLD, linewidth=1.4, linestyle=":")
+    decades(axes)
+    return Coefficients(curve, share)
