@@ -27,9 +27,8 @@ def batches():
 def steered(rule=ByNorm(0.5), stream=batches, lr=0.1):  # noqa: B008 - a rule never changes
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
-    return Steered(
-        model, torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9), stream, rule=rule
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    return Steered(model, optimizer, stream, rule=rule, every=1)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ OPTIMIZERS = {
 
 def steered(optimizer="SGD with momentum", batches=noise, **options):
     model = network()
-    options.setdefault("rule", ByNorm(0.5))
+    options = {"rule": ByNorm(0.5), "every": 1} | options
     return Steered(model, OPTIMIZERS[optimizer](model.parameters()), batches, **options)
 
 
@@ -109,8 +109,8 @@ def test_the_same_batches_come_again_after_a_rewind():
     )
     run.learning_rate = 0  # so that the loss tells the batch
     run.step(8)
-    run.rewind(3)
-    run.step(5)
+    run.rewind(5)
+    run.step(3)
     assert np.array_equal(*(branch.losses for branch in run.branches))
     assert len(set(run.branch.losses)) == 8
 
@@ -174,7 +174,7 @@ def test_all_groups_of_the_optimizer_keep_their_ratio():
 
 def test_states_are_thinned_to_the_memory_that_there_is():
     one = steered()
-    one.step(2)
+    one.step(2)  # before the first step there is no momentum to keep
     size = one._kept[1].nbytes
     run = steered(memory=5 * size)
     for position in range(1, 60):
@@ -248,6 +248,7 @@ def test_the_gradient_is_counted_before_and_after_clipping():
     run.step(3)
     gradients = torch.cat([p.grad.flatten() for p in run._model.parameters()])
     assert np.array_equal(run.gradient.after.counts, LogHistogram.of(gradients).counts)
+    assert run.gradient.shares([0.009, 0.011])[1] > run.gradient.shares([0.009, 0.011])[0]
     assert run.gradient.before.norm() == pytest.approx(run.branch.total_norms[-1], rel=0.02)
     there = run.gradient
     run.rewind(1)
@@ -256,6 +257,17 @@ def test_the_gradient_is_counted_before_and_after_clipping():
     assert run.gradient is there
     run.rewind(0)
     assert run.gradient is None
+
+
+@pytest.mark.parametrize("rule", [ByNorm(0.01), ByNorm(100.0), Percentile(10.0)])
+def test_where_all_elements_are_scaled_alike_the_shares_are_those_of_the_clipped_ones(rule):
+    run = steered(rule=rule)
+    run.step(4)
+    gradients = torch.cat([p.grad.flatten() for p in run._model.parameters()])
+    edges = np.geomspace(1e-6, 10, 30)
+    expected = LogHistogram.of(gradients).shares(edges)
+    assert run.gradient.after is None
+    assert np.allclose(run.gradient.shares(edges)[1], expected, atol=0.02)
 
 
 def test_reset_goes_back_to_the_beginning_or_to_a_bookmark():
@@ -306,6 +318,7 @@ def test_an_error_in_a_step_leaves_the_run_where_it_was():
         ({"batches": noise()}, TypeError, "batches must be a function .* got list"),
         ({"batches": (lambda s: lambda: s)(iter(noise()))}, TypeError, "anew.* got one stream"),
         ({"memory": 0}, ValueError, "memory"),
+        ({"every": 0}, ValueError, "every"),
         ({"rule": ByNorm(1.0, nonfinite="skip")}, ValueError, "nonfinite='raise', got 'skip'"),
     ],
 )

@@ -19,7 +19,7 @@ from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.panels.player import Player
 from gradlab.steering import Branch, Steered, Taken
 
-REPAINTS = 12  # in a second, while it plays
+REPAINTS = 11  # in a second, while it plays
 RULES: dict[str, tuple[Callable[[float], Rule], str] | None] = {
     "not at all": None,
     "by norm": (ByNorm, "max_norm"),
@@ -224,9 +224,7 @@ class Steer(Panel):
     # What is seen
 
     def _picture(self) -> LivePicture:
-        figure, (loss, elements, norm, rate) = subplots(
-            9.4, 5.2, nrows=2, ncols=2, width_ratios=(5, 4)
-        )
+        figure, (loss, elements, norm, rate) = subplots(9, 5, nrows=2, ncols=2, width_ratios=(5, 4))
         draw.draw_steering_key(figure)
         self._loss = draw.draw_futures(loss, "loss of the batch")
         self._norm = draw.draw_futures(norm, "norm of the gradient")
@@ -298,13 +296,12 @@ class Steer(Panel):
         label = f"{name} = {number(bound)}" if bound else ""
         self._max_norm.move(position, bound if name == "max_norm" else None, label)
         self._bars.marker.move(bound if name == "clip_value" else None, label)
-        rate = self._run.learning_rate
-        self._next_rate.move(position, rate, f"next step: {number(rate)}")
+        self._next_rate.move(position, self._run.learning_rate)
 
     def _move_bars(self, position: int) -> None:
         gradient = self._run.gradient
         if gradient is not None:
-            self._bars.move(*(each.shares(_COUNTED) for each in gradient))
+            self._bars.move(*gradient.shares(_COUNTED))
         elif not position:
             nothing = np.zeros(len(_EDGES) - 1)
             self._bars.move(nothing, nothing)

@@ -8,7 +8,7 @@ from math import nan
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gradlab.clip import Rule
 from gradlab.histogram import LogHistogram
@@ -85,7 +85,27 @@ class Branch:
 
 
 class Gradient(NamedTuple):
-    """All elements of the gradient of one step, before and after clipping."""
+    """All elements of the gradient of one step, before and after clipping.
+
+    Args:
+        before: counted before clipping.
+        after: counted after it; None: ``coefficient`` times those before, every one.
+        coefficient: norm after clipping / norm before.
+    """
 
     before: LogHistogram
-    after: LogHistogram
+    after: LogHistogram | None
+    coefficient: float
+
+    def shares(self, edges: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The fractions of the elements in each interval of magnitudes, before and after.
+
+        Args:
+            edges: (n + 1,) increasing positive magnitudes.
+
+        Returns:
+            Two arrays (n,); interval i is (edges[i], edges[i + 1]].
+        """
+        if self.after is not None:
+            return self.before.shares(edges), self.after.shares(edges)
+        return self.before.shares(edges), self.before.shares(np.asarray(edges) / self.coefficient)

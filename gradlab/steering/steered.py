@@ -67,13 +67,13 @@ class Steered:
             ``lambda: images.batches(64, seed=0)``. A stream that ends is begun again.
         rule: how to clip; None: measure only.
         loss: of (outputs, targets), 0-dim.
-        memory: for kept states, bytes. After every step one is kept, as long as there is room; then
-            after every second, every fourth, and so on. The first and the last are always kept.
+        every: a state is kept each ``every`` steps, at least 1. The first and the last always are.
+        memory: for kept states, bytes. Where it does not suffice, ``every`` is doubled.
 
     Raises:
         TypeError: ``batches`` is no function, or one that goes on with the same stream.
-        ValueError: the optimizer's learning rate is not positive, ``memory`` is below 1, or the
-            rule's ``nonfinite`` is not ``"raise"``.
+        ValueError: the optimizer's learning rate is not positive, ``every`` or ``memory`` is below
+            1, or the rule's ``nonfinite`` is not ``"raise"``.
 
     Note:
         On a GPU, some kernels of torch add in another order each time;
@@ -84,12 +84,12 @@ class Steered:
     >>> model = models.mlp(3, 8, outputs=2)
     >>> batch = torch.ones(4, 8), torch.tensor([0, 1, 0, 1])
     >>> run = Steered(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda: [batch])
-    >>> run.step(5)
-    >>> run.rewind(2)
+    >>> run.step(8)
+    >>> run.rewind(5)
     >>> run.learning_rate = 0.01
     >>> run.step()
     >>> [len(branch) for branch in run.branches], run.branch.forked_at
-    ([5, 3], 2)
+    ([8, 6], 5)
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Steered:
         *,
         rule: Rule | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+        every: int = 5,
         memory: int = 128 * 2**20,
     ) -> None:
         if not callable(batches) or _is_spent(batches):
@@ -121,7 +122,7 @@ class Steered:
         self.learning_rate, self.rule = first, rule
         self.branches: tuple[Branch, ...] = (Branch(),)
         self.ahead = 0
-        self.every = 1
+        self.every = whole("every", every)
         self.gradient: Gradient | None = None
         self._kept: dict[int, _Kept] = {}
         self._keep()
@@ -215,10 +216,14 @@ class Steered:
             return
         assert step.clipped is not None
         did = step.clipped
-        loss, norm, fired = float(step.loss), float(did.total_norm), bool(did.fired)
-        taken = Taken(loss, norm, float(did.coefficient), fired, rate, rule)
-        after = _elements(self._model) if before and fired else None
-        self.gradient = Gradient(before[0], after or before[0]) if before else None
+        loss, norm, coefficient = (float(v) for v in (step.loss, did.total_norm, did.coefficient))
+        fired = bool(did.fired)
+        taken = Taken(loss, norm, coefficient, fired, rate, rule)
+        self.gradient = None
+        if before:
+            scaled = not fired or isinstance(rule, ByNorm | Percentile)
+            after = None if scaled else _elements(self._model)
+            self.gradient = Gradient(before[0], after, coefficient)
         self._change(steps=(*self.branch.steps, taken))
         if keep:
             self._keep()
