@@ -111,6 +111,13 @@ def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model):
     assert np.sort(inside) == pytest.approx(np.sort(kept))
 
 
+def test_a_panel_may_start_elsewhere_and_has_measured_its_start(model, batches, images):
+    panel = panels.sparsity(model, batches, images, criterion="largest first", amount=0.2)
+    assert panel.readout.startswith("20% by largest first")
+    assert panel._dot.get_visible()
+    assert not np.isnan(panel._curve.line.get_ydata()).any()
+
+
 def test_layers_of_which_nothing_is_left_are_crossed_and_named(panel):
     panel.criterion.value, panel.amount.value = "gradient", 0.99
     emptied = panel._ranked["gradient"].ranking.at(0.99).emptied
@@ -129,6 +136,18 @@ def test_at_both_ends_of_the_slider_picture_and_words_differ(panel):
     assert seen[0] == seen[2]
     assert seen[0][0] != seen[1][0]
     assert seen[0][1] != seen[1][1]
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ({"criterion": "weight"}, "criterion must be one of 'magnitude', .* got 'weight'"),
+        ({"amount": 1.0}, "amount must be a number from 0 to 0.99, got 1.0"),
+    ],
+)
+def test_a_start_that_no_control_offers_is_refused(model, batches, images, start, said):
+    with pytest.raises(ValueError, match=said):
+        panels.sparsity(model, batches, images, **start)
 
 
 def test_a_model_without_anything_to_prune_is_refused(batches, images):
@@ -165,8 +184,8 @@ def made_up(cell):
         return {
             f"{name} {unit}": [size * share[name]] * len(pruning.CHANNEL_AMOUNTS)
             for name in share
-            for unit, size in (("bytes", 1e5), ("macs", 1e6), ("ms", 4 + noise), ("test", 0.8))
-        }
+            for unit, size in (("bytes", 1e5), ("macs", 1e6), ("ms", 4 + noise), ("time", 1))
+        } | {f"{name} test": [0.8] * len(pruning.CHANNEL_AMOUNTS) for name in share}
     return {"test": fall, "train": [a + 0.05 for a in fall]}
 
 

@@ -45,20 +45,19 @@ def _lasting(accuracy: Accuracies) -> float:
 
 
 def _small_gradients_can_go(records: Records) -> Verdict:
-    parts = ("one shot", "tuned")
-    ours, by_chance = (
-        [_lasting(_test(records, part, criterion)) for part in parts]
-        for criterion in ("gradient", "random")
-    )
-    word: Word = "holds" if ours[0] >= 0.5 else "depends" if ours[1] >= 0.5 else "fails"
+    lasting = {
+        criterion: [_lasting(_test(records, part, criterion)) for part in ("one shot", "tuned")]
+        for criterion in ("gradient", "magnitude", "random")
+    }
+    at_once, tuned = lasting["gradient"]
+    word: Word = "holds" if at_once >= 0.5 else "depends" if tuned >= 0.5 else "fails"
     dense = over_seeds(_test(records, "one shot", "gradient")[:, 0])
-    on = "; it depends on whether training goes on" * (word == "depends")
-    return Verdict(
-        word,
-        f"accuracy {dense:.1%} unpruned. By gradient it holds in every seed {_up_to(ours[0])} at "
-        f"once, {_up_to(ours[1])} after one more epoch; with weights chosen at random "
-        f"{_up_to(by_chance[0])} and {_up_to(by_chance[1])}{on}",
+    told = "; ".join(
+        f"by {criterion}, at once {_up_to(first)}, after one more epoch {_up_to(then)}"
+        for criterion, (first, then) in lasting.items()
     )
+    on = "; it depends on whether training goes on" * (word == "depends")
+    return Verdict(word, f"accuracy {dense:.1%} unpruned; it holds in every seed {told}{on}")
 
 
 def _up_to(amount: float) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gradlab import draw, prune, train
+from gradlab.arguments import one_of, within
 from gradlab.data import ImageData
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
@@ -28,7 +29,12 @@ _REST = 0.15  # seconds without a move, after which the setting is measured
 
 
 def sparsity(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], images: ImageData
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    images: ImageData,
+    *,
+    criterion: str = "magnitude",
+    amount: float = 0.5,
 ) -> SparsityPanel:
     """A panel that prunes a network at the sparsity on its slider, and measures what is left.
 
@@ -40,21 +46,31 @@ def sparsity(
         model: a trained network, on the device of ``batches``. The panel keeps a copy.
         batches: (inputs, targets) of the training set, finitely many, that the gradients are of.
         images: what the accuracy is measured on; none that was trained on.
+        criterion: what the panel starts with: one of ``prune.CRITERIA``, or "largest first".
+        amount: likewise, from 0 to 0.99.
 
     Raises:
-        TypeError, ValueError: as ``prune.score`` raises them.
+        ValueError: ``criterion`` is unknown or ``amount`` out of range; or as ``prune.score``.
+        TypeError: as ``prune.score``.
 
     Note:
         Nothing is trained here. What is left can often be trained to far more than the dot says.
     """
-    return SparsityPanel(deepcopy(model), list(batches), images)
+    one_of("criterion", criterion, (*CRITERIA, LARGEST))
+    within("amount", amount, 0, GRID[-1])
+    return SparsityPanel(deepcopy(model), list(batches), images, criterion, amount)
 
 
 class SparsityPanel(Panel):
     """See ``sparsity``. ``measure()`` does at once what the panel does when its slider rests."""
 
     def __init__(
-        self, model: nn.Module, batches: list[tuple[Tensor, Tensor]], images: ImageData
+        self,
+        model: nn.Module,
+        batches: list[tuple[Tensor, Tensor]],
+        images: ImageData,
+        criterion: str,
+        amount: float,
     ) -> None:
         self._model, self._images = model, images
         scores = {name: prune.score(model, name, batches) for name in CRITERIA}
@@ -62,16 +78,23 @@ class SparsityPanel(Panel):
         self._ranked = {name: _Ranked.of(found) for name, found in scores.items()}
         self._measured: dict[tuple[str, str, float], float] = {}
         self._measuring = RLock()
-        self._timer = Timer(0, lambda: None)
+        self._timer = Timer(0, self.measure)
+        self._unpruned = train.accuracy(model, images, batch_size=250)
 
-        self.criterion = ipywidgets.Dropdown(options=list(scores), description="by")
+        self.criterion = ipywidgets.Dropdown(
+            options=list(scores), value=criterion, description="by"
+        )
         self.scope = ipywidgets.Dropdown(options=SCOPES, description="rank")
         self.amount = ipywidgets.FloatSlider(
-            0.5, min=0, max=0.99, step=0.01, description="sparsity", readout_format=".0%",
+            amount,
+            min=0,
+            max=GRID[-1],
+            step=0.01,
+            description="sparsity",
+            readout_format=".0%",
             layout={"width": "420px"},
-        )  # fmt: skip
-        self._evaluate("magnitude", SCOPES[0], GRID)
-        self._evaluate("magnitude", SCOPES[0], [self.amount.value])
+        )
+        self._evaluate(criterion, SCOPES[0], [*GRID, self._setting[2]])
         super().__init__([self.criterion, self.scope, self.amount], self._picture())
 
     def _picture(self) -> LivePicture:
@@ -141,7 +164,7 @@ class SparsityPanel(Panel):
 
     def _said(self, cut: Cut, accuracy: float | None) -> str:
         images = f"{len(self._images):,} unseen images"
-        dense = percent(self._measured["magnitude", SCOPES[0], 0.0])
+        dense = percent(self._unpruned)
         found = (
             f"accuracy {percent(accuracy)} on {images}, {dense} unpruned."
             if accuracy is not None
