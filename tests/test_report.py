@@ -11,6 +11,7 @@ from PIL import Image
 from test_panels_recorded import gradients, recording_of
 
 from gradlab import clip, report
+from gradlab.recording import Histograms
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,12 @@ def test_the_figure_holds_the_norms_the_thresholds_and_how_often_they_fire(recor
     assert {len(image.get_array()) for axes in others for image in axes.get_images()} == {3}
 
 
-def test_without_a_rule_the_figure_shows_the_smallest_suggestion(recording):
-    first = recording.suggest().each[0]
-    said = [axes.get_title(loc="left") for axes in report.figure(recording).axes]
-    assert any(title.startswith(f"max_norm = {first.max_norm:.3g}\n") for title in said)
+def test_without_a_rule_the_figure_shows_the_runs_own_or_one_that_clips_a_tenth(recording):
+    unclipped = replace(recording, rule=None)
+    tenth = np.quantile(recording.total_norm, 0.9)
+    for run, max_norm in ((recording, 5.0), (unclipped, tenth)):
+        said = [axes.get_title(loc="left") for axes in report.figure(run).axes]
+        assert any(title.startswith(f"max_norm = {max_norm:.3g}\n") for title in said)
 
 
 @pytest.mark.parametrize("rule", [clip.PerLayer(6.0), clip.ByValue(2.0), clip.ByNorm(1e9)])
@@ -96,6 +99,9 @@ def test_what_has_no_figure_is_refused(recording):
         report.figure(recording, width="poster")
     with pytest.raises(TypeError, match="rule must be ByNorm, PerLayer or ByValue, got Percentile"):
         report.figure(recording, clip.Percentile(10))
+    bare = replace(recording, histograms=Histograms.joined(recording.layers, []))
+    with pytest.raises(ValueError, match="rule must need no histograms"):
+        report.figure(bare, clip.ByValue(1.0))
     zeros = recording_of([{n: 0 * g for n, g in step.items()} for step in gradients(4)])
     for refused in (report.figure, report.table, lambda run: report.figure(run, clip.ByNorm(1.0))):
         with pytest.raises(ValueError, match="the recording must hold"):

@@ -87,8 +87,8 @@ def _covered(marks: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def columns(rows: ArrayLike, together: np.ufunc) -> NDArray[np.float64]:
     """(n, ...) values become (at most ``COLUMNS``, ...): ``together`` joins those of a column."""
-    values = np.asarray(rows)
-    joined: NDArray[np.float64] = together.reduceat(values, _starts(len(values)), dtype=np.float64)
+    values = np.asarray(rows, np.float64)
+    joined: NDArray[np.float64] = together.reduceat(values, _starts(len(values)))
     return joined
 
 

@@ -61,9 +61,8 @@ class Recorded(Panel):
         spans = [self._compared[rule].span for rule in shown]
         run = [threshold(self._recording, self._rules[rule]) for rule in shown]
         spans += [(at / 2, 2 * at) for at in run if at is not None]
-        values = self._compared[shown[0]].positive
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
-        return log_slider(name, low, high, float(np.quantile(values, 0.9)))
+        return log_slider(name, low, high, self._compared[shown[0]].guard)
 
     @property
     def _slider(self) -> ipywidgets.FloatLogSlider:

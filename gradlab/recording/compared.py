@@ -47,6 +47,11 @@ class Compared:
         low, middle, high = np.quantile(self.positive, [0, 0.5, 1])
         return float(max(low, 1e-4 * middle) / self.reach), float(2 * high)
 
+    @property
+    def guard(self) -> float:
+        """The threshold that a tenth of the positive values exceeds; there must be one."""
+        return float(np.quantile(self.positive, 0.9))
+
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Thresholds, falling to 0, and how often each fires: a share in [0, 1].
 
@@ -88,6 +93,13 @@ def threshold(recording: Recording, rule: type[Rule]) -> float | None:
     value = float(given.get("max_norm", given.get("clip_value", "inf")))
     same = kind == rule.__name__ and float(given.get("norm_type", 2)) == 2
     return value if same and isfinite(value) else None
+
+
+def own(recording: Recording) -> Rule | None:
+    """The rule that clipped the run, where it was a bound on 2-norms or on values; else None."""
+    kinds: tuple[type[Rule], ...] = (ByNorm, PerLayer, ByValue)
+    found = (kind(at) for kind in kinds if (at := threshold(recording, kind)) is not None)
+    return next(found, None)
 
 
 def bound(rule: Rule) -> tuple[str, float]:

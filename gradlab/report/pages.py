@@ -18,7 +18,7 @@ from gradlab import draw
 from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, PerLayer
 from gradlab.recording import Recording
-from gradlab.recording.compared import bound, compared, threshold
+from gradlab.recording.compared import bound, compared, own, threshold
 from gradlab.whatif import Rule
 
 Width = Literal["column", "page"]
@@ -48,8 +48,8 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
-        rule: ``clip.ByNorm``, ``PerLayer`` or ``ByValue`` with the threshold to show; None:
-            ``ByNorm`` with the smallest threshold that ``recording.suggest()`` names.
+        rule: ``clip.ByNorm``, ``PerLayer`` or ``ByValue`` with the threshold to show; None: the
+            run's own, where it was one of these, else ``ByNorm`` that clips a tenth of the steps.
         width: "column", 3.4 inches, or "page", 7 inches.
 
     Returns:
@@ -64,11 +64,13 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
         threshold the run would have gone elsewhere. A caption should say so.
     """
     one_of("width", width, _LAYOUTS)
-    if rule is None:
-        rule = ByNorm(recording.suggest().each[0].max_norm)
+    norms = compared(recording, ByNorm)
+    if not norms.positive.size:
+        raise ValueError("the recording must hold a gradient that is finite and not zero")
+    rule = rule or own(recording) or ByNorm(norms.guard)
     against = compared(recording, type(rule))
     if not against.positive.size:
-        raise ValueError("the recording must hold a gradient that is finite and not zero")
+        raise ValueError(f"rule must need no histograms, as there are none, got {rule!r}")
     name, value = bound(rule)
     would = recording.what_if(rule)
     page, axes = _page(width)

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.arguments import one_of
-from gradlab.clip import ByNorm, ByValue, PerLayer
+from gradlab.clip import ByNorm, PerLayer
 from gradlab.recording import Recording
-from gradlab.recording.compared import bound, threshold
+from gradlab.recording.compared import bound, own
 from gradlab.whatif import Rule
 
 Style = Literal["markdown", "latex"]
 
-_KINDS: tuple[type[Rule], ...] = (ByNorm, PerLayer, ByValue)
 _HEAD = (
     "rule",
     "fires at",
@@ -79,8 +78,8 @@ def _of_the_run(recording: Recording) -> tuple[str, ...]:
     after = recording.coefficient * recording.total_norm
     known = (recording.rule or "").startswith("ByNorm(")  # it turns nothing
     cosine = np.full(len(recording), 1.0 if known else np.nan)
-    bounds = [kind(at) for kind in _KINDS if (at := threshold(recording, kind)) is not None]
-    label = f"{_label(bounds[0]) if bounds else recording.rule or 'no clipping'} (the run)"
+    rule = own(recording)
+    label = f"{_label(rule) if rule else recording.rule or 'no clipping'} (the run)"
     return _row(label, recording.fired, recording.coefficient, cosine, after)
 
 
