@@ -105,6 +105,14 @@ def test_the_threshold_of_an_amount_gives_the_amount_back_where_no_scores_are_eq
         assert torch.equal(cut.masks()[name], scores.values[name].double() >= threshold)
 
 
+@pytest.mark.parametrize(("threshold", "gone"), [(0.7, 0), (0.1, 0), (1e300, 1), (-1e300, 0)])
+def test_a_threshold_is_read_in_the_precision_of_the_scores(threshold, gone):
+    """As in torch: float32's 0.7 is a little below 0.7, and yet it is not smaller than it."""
+    scores = torch.tensor([threshold if abs(threshold) < 1 else 0.0])
+    cut = prune.rank(prune.Scores("own", {"a": scores}, {})).below(threshold)
+    assert cut.zeros.tolist() == [gone] == [int((scores < threshold).sum())]
+
+
 def test_reversed_scores_take_the_largest_first():
     model = network(np.arange(count))
     scores = prune.score(model)

@@ -104,13 +104,16 @@ class Ranking:
         """What goes when every weight with a score below ``threshold`` goes.
 
         Args:
-            threshold: the score's unit, finite; a score equal to it stays.
+            threshold: the score's unit, finite, rounded to the precision of the scores; a score
+                equal to it stays.
 
         Raises:
             ValueError: ``threshold`` is not a finite number.
         """
         threshold = within("threshold", threshold, -np.inf)
-        return self._from(int(np.searchsorted(self.sorted_scores, threshold)))
+        with np.errstate(over="ignore"):  # in the scores' own precision: else numpy widens them all
+            own = self.sorted_scores.dtype.type(threshold)
+        return self._from(int(np.searchsorted(self.sorted_scores, own)))
 
     def _from(self, rank: int) -> Cut:
         """All ranks from ``rank`` stay."""
