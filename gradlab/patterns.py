@@ -11,8 +11,11 @@ code ``NONFINITE``, and zero, which would share one with the smallest subnormals
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +32,12 @@ ZERO = CODES - 1
 
 _SHIFT = 23 - MANTISSA_BITS
 _NEGATIVE = CODES // 2  # the first code with a sign
-_PIECE = 1 << 19  # elements counted at a time: their patterns stay in the cache
-_SHARE = 1 << 20  # elements that are worth a thread of their own
+_PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
+_WORKERS = 4  # more threads wait for memory
+
+# Counting one code again and again waits for the last addition, so zeros, of which some gradients
+# are full, take turns at 64 codes beyond the others. All their bits are set in these.
+_LANES = np.tile(np.arange(64, dtype=np.uint32) | (CODES + _NEGATIVE), _PIECE // 64)
 
 EDGES = (np.arange(BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
 EDGES[-1] = 2.0**128
@@ -60,49 +67,36 @@ def count(values: Tensor) -> Counts:
 
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
     """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
-    parts: list[Tensor] = []
-    owners: list[int] = []
-    for owner, values in enumerate(tensors):
-        shares = values.split(_SHARE) if values.device.type == "cpu" else (values,)
-        parts += shares
-        owners += [owner] * len(shares)
-    workers = min(torch.get_num_threads(), 4, sum(part.numel() for part in parts) // _SHARE)
+    each = list(tensors)
+    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _PIECE)
     if workers < 2:
-        tables = [_tally(part) for part in parts]
-    else:
-        with ThreadPoolExecutor(workers) as pool:  # torch releases the GIL while it counts
-            tables = list(pool.map(_tally, parts))
-    totals: dict[int, NDArray[np.int64]] = {}
-    for owner, table in zip(owners, tables, strict=True):
-        totals[owner] = totals[owner] + table if owner in totals else table
-    return list(totals.values())
+        return [_tally(values) for values in each]
+    parts = [values.split(max(_PIECE, values.numel() // workers + 1)) for values in each]
+    tables = _threads(workers).map(_tally, chain.from_iterable(parts))
+    return [sum(islice(tables, len(some)), np.zeros(CODES, np.int64)) for some in parts]
 
 
 def codes(values: Tensor) -> Tensor:
     """The code of each element, int32, on its device; nothing is read back to the host."""
-    small = _float32(values)
+    small = as_float32(values)
     top = (small.view(torch.int32) >> _SHIFT) & (CODES - 1)
     return top.where(small.isfinite(), NONFINITE).where(small != 0, ZERO)
 
 
 def _tally(values: Tensor) -> NDArray[np.int64]:
-    table = torch.zeros(CODES, dtype=torch.int64)
     if values.device.type != "cpu":
-        for piece in values.split(64 * _PIECE):
-            table += codes(piece).bincount(minlength=CODES).cpu()
-        return table.numpy()
-    zeros, room = 0, np.empty(min(_PIECE, values.numel()), np.uint32)
+        pieces = (codes(piece).bincount(minlength=CODES) for piece in values.split(64 * _PIECE))
+        return sum(pieces, torch.zeros((), dtype=torch.int64)).cpu().numpy()
+    found = torch.zeros(CODES + _NEGATIVE + 64, dtype=torch.int64)
+    room = np.empty(min(_PIECE, values.numel()), np.uint32)
     for piece in values.split(_PIECE):
-        small = _float32(piece)
-        bits = small.view(torch.int32).numpy().view(np.uint32)
-        top = np.right_shift(bits, _SHIFT, out=room[: len(bits)]).view(np.int32)
-        found = torch.bincount(torch.from_numpy(top), minlength=CODES)
-        if lowest := int(found[0] + found[_NEGATIVE]):
-            zero = len(bits) - int(small.count_nonzero())
-            zeros += zero
-            found[[0, _NEGATIVE]] = _smallest(small) if zero < lowest else 0
-        table += found
-    counts = table.numpy()
+        small = as_float32(piece).numpy()
+        top = np.right_shift(small.view(np.uint32), _SHIFT, out=room[: len(small)])
+        zero = small == 0
+        if np.count_nonzero(zero):
+            top |= zero * _LANES[: len(zero)]
+        found += torch.from_numpy(top.view(np.int32)).bincount(minlength=len(found))
+    counts, zeros = found[:CODES].numpy(), found[CODES:].sum()
     signed = counts.reshape(2, _NEGATIVE)
     nonfinite = signed[:, BINS:].sum()
     signed[:, BINS:] = 0
@@ -110,14 +104,17 @@ def _tally(values: Tensor) -> NDArray[np.int64]:
     return counts
 
 
-def _smallest(values: Tensor) -> Tensor:
-    """How many positive and how many negative elements the lowest bin holds."""
-    positive = (values > 0) & (values < EDGES[1])
-    negative = (values < 0) & (values > -EDGES[1])
-    return torch.stack([positive.sum(), negative.sum()])
+@cache
+def _threads(workers: int) -> ThreadPoolExecutor:
+    """Threads to count in, started once; torch lets go of the GIL while it counts."""
+    return ThreadPoolExecutor(workers, "gradlab-counting")
 
 
-def _float32(values: Tensor) -> Tensor:
+if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+def as_float32(values: Tensor) -> Tensor:
     """The values as float32; what float64 holds beyond its range goes to the ends of the range."""
     if values.dtype != torch.float64:
         return values.float()

@@ -23,12 +23,14 @@ class Compared:
 
     Args:
         what: its name.
+        bound: the name of the threshold.
         steps: (k,) int64; all steps for rules on norms, those with histograms for ``ByValue``.
         values: (k,) float64; inf or NaN where a gradient was not finite.
         reach: how far below the values a threshold is worth trying, as a factor.
     """
 
     what: str
+    bound: str
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
     reach: float = 2.0
@@ -74,15 +76,16 @@ def compared(recording: Recording, rule: type[Rule]) -> Compared:
     norms = recording.total_norm
     steps = np.arange(len(recording))
     if rule is ByNorm:
-        return Compared("total gradient norm", steps, norms)
+        return Compared("total gradient norm", "max_norm", steps, norms)
     if rule is PerLayer:
         largest = np.fmax.reduce(recording.layer_norms, axis=1, initial=0.0)
         values = np.where(np.isfinite(norms), largest, norms)
-        return Compared("largest layer norm", steps, values)
+        return Compared("largest layer norm", "max_norm", steps, values)
     if rule is ByValue:
         histograms = recording.histograms
         # Clamping the largest elements alone hardly changes a gradient.
-        return Compared("largest |element|", histograms.steps, _largest(histograms), reach=10)
+        values = _largest(histograms)
+        return Compared("largest |element|", "clip_value", histograms.steps, values, reach=10)
     raise TypeError(f"rule must be ByNorm, PerLayer or ByValue, got {rule.__name__}")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gradlab import patterns
 
-_LARGE = 1 << 13  # elements from which a table of all codes costs less than sorting
+_LARGE = 1 << 10  # elements from which a table of all codes costs less than sorting
 _PIECE = 1 << 25  # elements at a time on an accelerator, which bounds its extra memory
 
 
@@ -49,18 +49,15 @@ def _sorted(tensors: list[Tensor]) -> list[Found]:
     """Many small tensors at once: sort (tensor, code) and count the repetitions."""
     if not tensors:
         return []
-    owners = np.repeat(np.arange(len(tensors), dtype=np.int64), [t.numel() for t in tensors])
-    codes = torch.cat([patterns.codes(tensor) for tensor in tensors]).numpy()
-    keys, counts = np.unique(owners * patterns.CODES + codes, return_counts=True)
-    starts = np.searchsorted(keys, np.arange(1, len(tensors)) * patterns.CODES)
-    return [
-        Found(*pair)
-        for pair in zip(
-            np.split((keys % patterns.CODES).astype(np.uint16), starts),
-            np.split(_small(counts), starts),
-            strict=True,
-        )
-    ]
+    owners = np.repeat(np.arange(len(tensors), dtype=np.uint32), [t.numel() for t in tensors])
+    values = torch.cat([patterns.as_float32(tensor) for tensor in tensors])
+    codes = patterns.codes(values).numpy().view(np.uint32)
+    keys = np.sort(owners * np.uint32(patterns.CODES) + codes)
+    first = np.flatnonzero(np.diff(keys, prepend=keys[:1] + 1))  # where a new one begins
+    counts = np.diff(first, append=len(keys))
+    where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * patterns.CODES)
+    found = np.split((keys[first] % patterns.CODES).astype(np.uint16), where)
+    return [Found(*pair) for pair in zip(found, np.split(_small(counts), where), strict=True)]
 
 
 def _table(values: Tensor) -> Tensor:

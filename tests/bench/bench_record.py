@@ -1,0 +1,250 @@
+"""What recording costs beside a bare training step, beside one that clips, and beside the peers.
+
+`python tests/bench/bench_record.py [rounds] [model ...]` (TensorBoard and wandb: extra `bench`)
+"""
+
+import gc
+import importlib.util
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torchvision
+from timing import machine, table
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.tensorboard import SummaryWriter
+
+import gradlab
+from gradlab import clip
+from gradlab.recording.counting import Found, count
+from gradlab.recording.journal import Journal
+
+MAX_NORM = 1.0
+STEPS = 16  # in a block, so that each has as many detailed steps
+PEER_STEPS = 4
+HEADER = ("a / b", "a", "b", "ratio", "middle half", "target")
+
+
+class Letters(nn.Module):
+    """An LSTM that names the next of 64 letters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(64, 64)
+        self.lstm = nn.LSTM(64, 256, batch_first=True)
+        self.head = nn.Linear(256, 64)
+
+    def forward(self, text: torch.Tensor) -> torch.Tensor:
+        return self.head(self.lstm(self.embed(text))[0]).flatten(0, 1)
+
+
+def mlp() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    layers = [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)]
+    return nn.Sequential(*layers), torch.randn(128, 784), torch.randint(0, 10, (128,))
+
+
+def lstm() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    text = torch.randint(0, 64, (32, 64))
+    return Letters(), text, text.roll(-1, 1).flatten()
+
+
+def resnet() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    model = torchvision.models.resnet18(num_classes=10)
+    return model, torch.randn(64, 3, 32, 32), torch.randint(0, 10, (64,))
+
+
+MODELS = {
+    "mlp": ("MLP, batch 128", mlp, 1.25),
+    "lstm": ("LSTM, batch 32", lstm, 1.08),
+    "resnet": ("ResNet-18, 32 px, batch 64", resnet, 1.12),
+}
+
+
+@dataclass
+class Loop:
+    """One model in training; every way to watch it takes turns at it."""
+
+    model: nn.Module
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+    def __post_init__(self) -> None:
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9)
+
+    def seconds(self, steps: int, before_step: Callable[[], object] | None) -> float:
+        """Of one step, in a block of some."""
+        _finish()
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.optimizer.zero_grad()
+            F.cross_entropy(self.model(self.inputs), self.targets).backward()
+            if before_step:
+                before_step()
+            self.optimizer.step()
+        _finish()
+        return (time.perf_counter() - start) / steps
+
+    def torch_clips(self) -> None:
+        clip_grad_norm_(self.model.parameters(), MAX_NORM)
+
+    @contextmanager
+    def recorded(self, every: int) -> Iterator[None]:
+        rule = clip.ByNorm(MAX_NORM)
+        recorder = gradlab.record(self.model, self.optimizer, clip=rule, every=every)
+        with recorder:
+            yield None
+            self.optimizer.zero_grad()  # no look at the last step, which no block has to pay for
+
+    @contextmanager
+    def tensorboard(self) -> Iterator[Callable[[], None]]:
+        with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder) as writer:
+
+            def write() -> None:
+                for name, parameter in self.model.named_parameters():
+                    writer.add_histogram(name, parameter.grad)
+
+            yield write
+
+    @contextmanager
+    def wandb(self) -> Iterator[Callable[[], None]]:
+        import wandb
+
+        with tempfile.TemporaryDirectory() as folder:
+            settings = wandb.Settings(silent=True, console="off")
+            run = wandb.init(mode="offline", dir=folder, settings=settings)
+            run.watch(self.model, log="gradients", log_freq=1)
+            yield lambda: run.log({"step": 1})
+            run.unwatch(self.model)
+            run.finish()
+
+
+def ratios(loop: Loop, rounds: int) -> dict[str, list[float]]:
+    """Seconds of a step, by way and round; the ways take turns, and each round turns them round."""
+    ways = {
+        "bare": (STEPS, lambda: nullcontext(None)),
+        "torch clips": (STEPS, lambda: nullcontext(loop.torch_clips)),
+        "norms and clip": (STEPS, lambda: loop.recorded(10**9)),
+        "every=16": (STEPS, lambda: loop.recorded(16)),
+        "every=1": (STEPS, lambda: loop.recorded(1)),
+        "TensorBoard": (PEER_STEPS, loop.tensorboard),
+    }
+    if importlib.util.find_spec("wandb"):
+        ways["wandb"] = (PEER_STEPS, loop.wandb)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    loop.seconds(STEPS, None)
+    for turn in range(rounds):
+        order = list(ways.items())
+        for name, (steps, way) in order[:: 1 if turn % 2 else -1]:
+            gc.collect()
+            with way() as before_step:
+                seconds[name].append(loop.seconds(steps, before_step))
+    return seconds
+
+
+def row(title: str, a: list[float], b: list[float], target: str) -> tuple[str, ...]:
+    """A row under `HEADER`."""
+    each = [x / y for x, y in zip(a, b, strict=True)]
+    low, _, high = statistics.quantiles(each, n=4, method="inclusive")
+    return (
+        title,
+        f"{1e3 * statistics.median(a):.2f} ms",
+        f"{1e3 * statistics.median(b):.2f} ms",
+        f"{statistics.median(each):.3f}",
+        f"{low:.3f} to {high:.3f}",
+        target,
+    )
+
+
+def rows(name: str, rounds: int) -> list[tuple[str, ...]]:
+    """The rows of one model."""
+    title, make, full = MODELS[name]
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    took = ratios(Loop(*(part.to(device) for part in make())), rounds)
+    clips, bare = took["torch clips"], took["bare"]
+    found = [
+        row(f"{title}: torch clips / bare", clips, bare, ""),
+        row(f"{title}: norms and clip / torch clips", took["norms and clip"], clips, "<= 1.05"),
+        row(f"{title}: every=16 / bare", took["every=16"], bare, "<= 1.06"),
+        row(f"{title}: every=1 / bare", took["every=1"], bare, f"<= {full}"),
+    ]
+    peers = [peer for peer in ("TensorBoard", "wandb") if peer in took]
+    return found + [
+        row(f"{title}: {peer}, each step / bare", took[peer], bare, "") for peer in peers
+    ]
+
+
+def memory(steps: int = 10_000, every: int = 16) -> str:
+    """What the recording of a long run of ResNet-18 holds, and what the process grew by."""
+    model, inputs, targets = resnet()
+    F.cross_entropy(model(inputs), targets).backward()
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    found = dict(zip(gradients, count(list(gradients.values()))(), strict=True))
+    norms = {name: float(g.norm()) for name, g in gradients.items()}
+    journal = Journal(
+        every, gradlab.recording.recorder.MEMORY, {n: g.numel() for n, g in gradients.items()}
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for step in range(steps):
+        journal.add(1.0, 1.0, False, norms)
+        if step % journal.every == 0:  # copies, as a run would bring them
+            fresh = {n: Found(one.codes.copy(), one.counts.copy()) for n, one in found.items()}
+            journal.look(fresh, norms, norms)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    recording = journal.recording(None)
+    arrays = (recording.layer_norms, recording.total_norm, recording.weight_norms)
+    held = recording.histograms.nbytes + sum(array.nbytes for array in arrays)
+    return (
+        f"{steps:,} steps of ResNet-18: the recording holds {held / 1e6:.0f} MB (target <= 200), "
+        f"histograms at {len(recording.histograms)} steps, every {recording.every}; "
+        f"the process grew by {grown / 1e6:.0f} MB while recording"
+    )
+
+
+def slide(moves: int = 60) -> str:
+    """What a slider over `ByValue` waits for, with 300 detailed steps of 20 layers behind it."""
+    model = nn.Sequential(*(nn.Linear(447, 447) for _ in range(10)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with gradlab.record(model, optimizer, every=1) as recorder:
+        for parameter in model.parameters():
+            parameter.grad = 1e-3 * torch.randn_like(parameter)
+        for _ in range(300):
+            torch._foreach_mul_([p.grad for p in model.parameters()], 1.01)
+            optimizer.step()
+    recording, took = recorder.recording, []
+    for clip_value in np.geomspace(1e-5, 1e-1, moves + 1):
+        start = time.perf_counter()
+        recording.what_if(clip.ByValue(clip_value))
+        took.append(time.perf_counter() - start)
+    first, *others = took
+    return (
+        f"what_if(ByValue), 300 steps x 20 layers: median {1e3 * statistics.median(others):.1f} ms "
+        f"(target <= 10), most {1e3 * max(others):.1f} ms; the first {1e3 * first:.0f} ms"
+    )
+
+
+def _finish() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def main(rounds: int, names: list[str]) -> None:
+    """Print the tables."""
+    print(f"{machine()}; {rounds} rounds; blocks of {STEPS} steps, peers of {PEER_STEPS}\n")
+    print(table([line for name in names for line in rows(name, rounds)], HEADER), "\n")
+    print(memory(), slide(), sep="\n")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("WANDB_SILENT", "true")
+    main(int(sys.argv[1]) if sys.argv[1:] else 10, sys.argv[2:] or list(MODELS))
