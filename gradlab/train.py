@@ -179,8 +179,10 @@ def accuracy(model: nn.Module, images: ImageData, *, batch_size: int = 500) -> f
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
+    # a CPU convolves pixel by pixel faster, all channels of one together
+    order = torch.channels_last if device.type == "cpu" else torch.preserve_format
     right = sum(
-        int((model(inputs).argmax(1) == labels).sum())
+        int((model(inputs.to(memory_format=order)).argmax(1) == labels).sum())
         for inputs, labels in images.in_order(batch_size, device=device)
     )
     model.train(was_training)
