@@ -78,17 +78,15 @@ def test_a_seed_fixes_the_network_and_another_seed_changes_it():
 
 def test_attention_is_a_mean_of_the_past_weighted_by_likeness():
     torch.manual_seed(0)
-    attention = CausalAttention(6, heads=2)
-    x = torch.randn(4, 5, 6)
-    query, key, value = attention.query_key_value(x).split(6, dim=-1)
+    x = torch.randn(4, 5, 18)
+    query, key, value = x.split(6, dim=-1)
     heads = []
     for head in (slice(0, 3), slice(3, 6)):
         likeness = query[..., head] @ key[..., head].mT / math.sqrt(3)
         future = torch.ones(5, 5).triu(1).bool()
         weights = likeness.masked_fill(future, -math.inf).softmax(-1)
         heads.append(weights @ value[..., head])
-    expected = attention.project(torch.cat(heads, -1))
-    torch.testing.assert_close(attention(x), expected)
+    torch.testing.assert_close(CausalAttention(heads=2)(x), torch.cat(heads, -1))
 
 
 def test_the_sizes_are_those_of_the_formulas():
@@ -113,15 +111,15 @@ def test_weights_that_add_to_their_input_start_smaller_the_deeper_the_network():
         elif "norm" in name:
             assert (parameter == 1).all(), name
         else:
-            adds = name.endswith(("project.weight", "fc2.weight"))
+            adds = name.endswith(("out.weight", "fc2.weight"))
             assert parameter.std().item() == pytest.approx(0.005 if adds else 0.02, rel=0.06), name
 
 
 def test_parameters_are_named_by_where_they_stand():
     names = [name for name, _ in models.transformer(8).named_parameters()]
     assert names[:2] == ["embedding.token.weight", "embedding.place.weight"]
-    assert "block2.attention.heads.query_key_value.weight" in names
-    assert "block1.perceptron.fc1.weight" in names
+    assert "block2.attn.qkv.weight" in names
+    assert "block1.mlp.fc1.weight" in names
     assert "lstm.weight_hh_l0" in dict(models.lstm(8).named_parameters())
 
 

@@ -31,24 +31,21 @@ class Embedding(nn.Module):
 class CausalAttention(nn.Module):
     """Every place looks at itself and at those before it, through several heads.
 
+    It has no parameters: the linear layer before it makes queries, keys and values side by side.
+
     Source: Vaswani et al. 2017, "Attention is all you need", section 3.2.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.project = nn.Linear(width, width)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return (batch, length, width), as the input is."""
-        parts = self.query_key_value(input).chunk(3, dim=-1)
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(-2, -3) for part in parts
-        )
+        """Return (batch, length, width) of (batch, length, 3 width)."""
+        parts = input.unflatten(-1, (3, self.heads, -1)).transpose(-2, -4)
+        query, key, value = parts.unbind(-3)
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        output: Tensor = self.project(seen.transpose(-2, -3).flatten(-2))
-        return output
+        return seen.transpose(-2, -3).flatten(-2)
 
 
 class Recurrence(nn.LSTM):
@@ -155,20 +152,22 @@ def transformer(
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
         elif "norm" not in name:
-            adds = "project" in name or "fc2" in name
+            adds = name.endswith(("out.weight", "fc2.weight"))
             nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * depth) if adds else 1))
     return network
 
 
 def _block(width: int, heads: int) -> nn.Sequential:
-    attention = {"norm": nn.LayerNorm(width), "heads": CausalAttention(width, heads)}
+    attention = {
+        "norm": nn.LayerNorm(width),
+        "qkv": nn.Linear(width, 3 * width),
+        "heads": CausalAttention(heads),
+        "out": nn.Linear(width, width),
+    }
     perceptron = {
         "norm": nn.LayerNorm(width),
         "fc1": nn.Linear(width, 4 * width),
         "gelu": nn.GELU(),
         "fc2": nn.Linear(4 * width, width),
     }
-    return chain(
-        attention=Residual(OrderedDict(attention)),
-        perceptron=Residual(OrderedDict(perceptron)),
-    )
+    return chain(attn=Residual(OrderedDict(attention)), mlp=Residual(OrderedDict(perceptron)))
