@@ -155,7 +155,15 @@ def test_a_model_without_anything_to_prune_is_refused(batches, images):
         panels.sparsity(nn.Sequential(nn.Flatten(), nn.ReLU()), batches, images)
 
 
-def test_dense_layers_are_shown_as_they_are_and_masks_that_are_there_stay(images, batches):
+def test_a_model_with_masks_is_refused_and_keeps_them(batches, images):
+    net = models.pruning_cnn(width=4)
+    prune.prune_to_(net, 0.5)
+    with pytest.raises(ValueError, match=r"model must have no masks .*'conv1.weight'"):
+        panels.sparsity(net, batches, images)
+    assert prune.sparsity(net).total == pytest.approx(0.5, abs=0.001)
+
+
+def test_dense_layers_are_shown_as_they_are(images, batches):
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
     panel = panels.sparsity(net, batches, images)
     assert panel._weights.shape == (10, 3072)
