@@ -25,6 +25,7 @@ class Firing:
     line: Line2D
     share: Line2D
     here: Line2D
+    names: Text
     label: Text
 
     @property
@@ -32,15 +33,31 @@ class Firing:
         """All that ``move`` moves."""
         return self.line, self.share, self.here, self.label
 
-    def measure(self, thresholds: ArrayLike, shares: ArrayLike, span: tuple[float, float]) -> None:
-        """Show the share, (n,) in [0, 1], that each threshold clips, (n,) falling; then redraw."""
+    def measure(
+        self, thresholds: ArrayLike, shares: ArrayLike, bound: str, span: tuple[float, float]
+    ) -> None:
+        """Show how often each threshold fires; the picture must be redrawn.
+
+        Args:
+            thresholds: (n,) falling.
+            shares: (n,) of the steps, in [0, 1].
+            bound: the name of the threshold.
+            span: the ends of the vertical axis, positive.
+        """
         axes = axes_of(self.curve)
         axes.set_ylim(span)
         legible(axes.yaxis)
+        self.names.set_text(f"{bound}\nfires at")
         self.curve.set_data(100 * np.asarray(shares, np.float64), np.asarray(thresholds))
 
     def move(self, threshold: float, share: float, label: str) -> None:
-        """Stress the point of the curve at a threshold and the share that it clips."""
+        """Stress the point of the curve at a threshold and the share that it clips.
+
+        Args:
+            threshold: on the vertical axis.
+            share: in [0, 1].
+            label: both as text, a line each.
+        """
         bottom = axes_of(self.line).get_ylim()[0]
         self.line.set_ydata([threshold, threshold])
         self.share.set_data([100 * share] * 2, [bottom, threshold])
@@ -60,9 +77,13 @@ def draw_firing(axes: Axes) -> Firing:
     (curve,) = axes.plot([], [], color="#444444", linewidth=1.4, drawstyle="steps-post")
     line = axes.axhline(1, color=THRESHOLD, linewidth=1.4)
     (share,) = axes.plot([], [], ":", color=THRESHOLD, linewidth=1.4)
-    (here,) = axes.plot([], [], "o", color=THRESHOLD, markersize=7)
-    label = axes.set_title("two\nlines", fontsize=10, color=THRESHOLD)  # room for two
-    return Firing(curve, line, share, here, label)
+    here = axes.plot([], [], "o", color=THRESHOLD, markersize=7, clip_on=False, in_layout=False)[0]
+    # Text is slow to draw: what stays stands still.
+    names = axes.set_title("two\nlines", fontsize=10, color=THRESHOLD)
+    label = axes.text(
+        0.63, 1, "", fontsize=10, color=THRESHOLD, va="baseline", transform=names.get_transform()
+    )
+    return Firing(curve, line, share, here, names, label)
 
 
 @dataclass(frozen=True)

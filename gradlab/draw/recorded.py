@@ -148,7 +148,7 @@ class Recorded:
             reference: the threshold in force when it was recorded.
         """
         self.course.measure(compared.steps, compared.values, compared.what, span, reference)
-        self.firing.measure(*compared.shares(), span)
+        self.firing.measure(*compared.shares(), compared.bound, span)
 
     def move(self, threshold: float, label: str, would: WhatIf, *, by_layer: bool) -> None:
         """Show what another threshold would have done; ``by_layer``: to which layers alone."""

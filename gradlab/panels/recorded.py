@@ -85,8 +85,8 @@ class Recorded(Panel):
             self.picture.redraw()
         would = self._recording.what_if(self._rules[name](slider.value))
         label = f"{slider.description} = {number(slider.value)}"
-        clips = f"{label}\nclips {percent(would.fraction)} of the steps"
-        self._drawn.move(slider.value, clips, would, by_layer="each layer" in name)
+        numbers = f"{number(slider.value)}\n{percent(would.fraction)}"
+        self._drawn.move(slider.value, numbers, would, by_layer="each layer" in name)
         return f"{label}: {_in_words(would, self._recording.every)} {self._told} {_CAVEAT}"
 
 

@@ -31,7 +31,7 @@ _LAYOUTS: dict[str, Any] = {
         "height_ratios": (1, 1.6, 1),
     },
     "page": {
-        "figsize": (7.0, 4.4),
+        "figsize": (7.0, 4.9),
         "mosaic": [["course", "firing"], ["layers", "coefficients"]],
         "width_ratios": (3, 1),
         "height_ratios": (1, 1.3),
@@ -80,7 +80,7 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
     spans = [against.span, *((at / 2, 2 * at) for at in (value, was) if at and isfinite(at))]
     span = min(low for low, _ in spans), max(high for _, high in spans)
     drawn.measure(against, span, was)
-    label = f"{name} = {value:.3g}\nclips {100 * would.fraction:.3g} % of the steps"
+    label = f"{value:.3g}\n{100 * would.fraction:.3g} %"
     drawn.move(value, label, would, by_layer=isinstance(rule, PerLayer))
     if width == "column":
         axes["firing"].tick_params(labelleft=True, labelbottom=True)

@@ -12,6 +12,8 @@ from bench_depth import HEADER, moves, row
 from timing import machine, table
 
 from gradlab import models, panels
+from gradlab.recording import Histograms, Recording
+from gradlab.recording.counting import count
 from gradlab.train import Run
 
 
@@ -21,9 +23,51 @@ def recorded(steps):
     return Run(noise, noise, noise, noise > 1, ("w",), noise[:, None], 0.5, None)
 
 
-def main(count: int) -> None:
+def recording(steps, layers, every=16):
+    """A recording of noise, as large as a real one."""
+    noise = np.random.default_rng(0)
+    names = tuple(f"layer{number}.weight" for number in range(layers))
+    values = [torch.randn(2000) for _ in names]
+    each = [
+        Histograms.of(
+            names, step, dict(zip(names, count([scale * v for v in values])(), strict=True))
+        )
+        for step, scale in zip(range(0, steps, every), noise.lognormal(size=steps), strict=False)
+    ]
+    norms = noise.lognormal(size=(steps, layers))
+    nothing = np.zeros((len(each), layers))
+    return Recording(
+        layers=names,
+        sizes=np.full(layers, 2000),
+        total_norm=np.linalg.norm(norms, axis=1),
+        coefficient=np.ones(steps),
+        fired=np.zeros(steps, bool),
+        layer_norms=norms,
+        nonfinite={},
+        skipped=0,
+        rule=None,
+        every=every,
+        histograms=Histograms.joined(names, each),
+        weight_norms=nothing,
+        norms_after=nothing,
+    )
+
+
+def on_recordings(times):
+    """A row for each rule of the threshold panel, on a usual recording and on a large one."""
+    for steps, layers, target in ((300, 20, "<= 12 ms"), (10_000, 62, "<= 40 ms")):
+        panel = panels.threshold(recording(steps, layers))
+        for rule in panel.rule.options:
+            panel.rule.value = rule
+            slider = panel.clip_value if rule == "by value" else panel.max_norm
+            values = 10 ** np.linspace(slider.min, slider.max, 40)
+            name = f"threshold: {steps:,} steps, {layers} layers, {rule}"
+            yield row(name, moves(slider, values, times), target)
+
+
+def main(times: int) -> None:
     """Print the table."""
-    print(f"{machine()}; {count} moves; ResNet-8 of width 16 under the threshold panel\n")
+    print(f"{machine()}; {times} moves; ResNet-8 of width 16 under the threshold panel\n")
     model = models.resnet(8, width=16)
     images, labels = torch.rand(16, 3, 32, 32), torch.arange(16) % 10
     torch.nn.functional.cross_entropy(model(images), labels).backward()
@@ -50,7 +94,8 @@ def main(count: int) -> None:
         ("rules: norm left", rules.share, 10 ** np.linspace(rules.share.min, 0, 35)),
         ("per_sample: C, 64 samples", per_sample.max_norm, np.geomspace(3, 300, 40)),
     )
-    rows = [row(name, moves(control, values, count), "<= 12 ms") for name, control, values in tries]
+    rows = [row(name, moves(control, values, times), "<= 12 ms") for name, control, values in tries]
+    rows += on_recordings(times)
     print(table(rows, HEADER))
     print(f"\nThe cliff panel, its first start walked: {walked:.2f} s, once")
 
