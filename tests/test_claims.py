@@ -79,7 +79,7 @@ def test_a_verdict_comes_with_its_numbers_and_their_source(claim):
 
 
 def test_other_runs_would_get_another_verdict(claim):
-    words = {claim.verdict(world).word for world in worlds(recorded(claim.experiment))}
+    words = {claim.verdict(world).word for world in other_runs(claim.experiment)}
     assert len(words - {"not testable"}) > 1
 
 
@@ -87,6 +87,12 @@ def test_four_seeds_decide_nothing(claim):
     records = recorded(claim.experiment)
     few = [row for row in records if row.cell["seed"] in records.axis("seed")[:4]]
     assert claim.verdict(replace(records, rows=tuple(few))).word == "not testable"
+
+
+@cache
+def other_runs(name):
+    """What might have shipped instead."""
+    return list(worlds(recorded(name)))
 
 
 def worlds(records: Records) -> Iterator[Records]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.arguments import one_of
-from gradlab.sweep.plain import plain
+from gradlab.sweep.plain import plain, revived
 from gradlab.sweep.provenance import Provenance
 
 Status = Literal["done", "diverged", "out of memory", "error"]
@@ -66,14 +66,12 @@ class Records:
             ValueError: no cell has such a name.
         """
         for name in wanted:
-            self.axis(name)
+            self._check(name)
+        alike = {name: revived(plain(value)) for name, value in wanted.items()}
         chosen = [
             row
             for row in self.rows
-            if all(
-                name in row.cell and plain(row.cell[name]) == plain(value)
-                for name, value in wanted.items()
-            )
+            if all(name in row.cell and row.cell[name] == value for name, value in alike.items())
         ]
         return replace(self, rows=tuple(chosen))
 
@@ -86,10 +84,11 @@ class Records:
         Raises:
             ValueError: there are cells, and none has the name.
         """
-        found = [row.cell[name] for row in self.rows if name in row.cell]
-        if self.rows and not found:
-            one_of("a name in the cells", name, sorted({n for row in self.rows for n in row.cell}))
-        distinct = [value for place, value in enumerate(found) if value not in found[:place]]
+        self._check(name)
+        distinct: list[Any] = []
+        for row in self.rows:
+            if name in row.cell and row.cell[name] not in distinct:
+                distinct.append(row.cell[name])
         numbers = all(isinstance(value, int | float) for value in distinct)
         return sorted(distinct) if numbers else distinct
 
@@ -138,6 +137,10 @@ class Records:
             if (value := found.get(place)) is not None:
                 array[place] = value
         return array
+
+    def _check(self, name: str) -> None:
+        if self.rows and not any(name in row.cell for row in self.rows):
+            one_of("a name in the cells", name, sorted({n for row in self.rows for n in row.cell}))
 
 
 def _result(row: Row, name: str) -> Any:
