@@ -23,6 +23,7 @@ from gradlab.exercises.autoclip import exercise as autoclip_thresholds
 from gradlab.exercises.by_global_norm import exercise as clip_by_global_norm
 from gradlab.exercises.by_global_norm_in_place import exercise as clip_by_global_norm_
 from gradlab.exercises.by_value import exercise as clip_by_value
+from gradlab.exercises.components import exercise as pca_by_svd
 from gradlab.exercises.cubic import exercise as cubic_amount
 from gradlab.exercises.exercise import Exercise, Result, Text, Verdict
 from gradlab.exercises.firing import exercise as fraction_clipped
@@ -54,6 +55,7 @@ __all__ = [
     "magnitude_mask",
     "names",
     "norm_before_after",
+    "pca_by_svd",
     "sparsest_that_holds",
     "sparsity",
     "taylor_scores",
@@ -80,6 +82,7 @@ ALL = (
     taylor_scores,
     cubic_amount,
     sparsest_that_holds,
+    pca_by_svd,
 )
 """Every exercise, from easy to hard."""
 

@@ -149,6 +149,20 @@ def accuracies() -> "SearchStrategy[tuple[Any, ...]]":
     return st.tuples(models, one_of(0.0, 0.125, 0.25)).map(eighths)
 
 
+@cache
+def clouds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Vectors in rows, and how many principal components to keep: no tie decides which."""
+    from hypothesis import strategies as st
+
+    def decided(drawn: tuple[torch.Tensor, int]) -> bool:
+        lengths = torch.linalg.svdvals(drawn[0] - drawn[0].mean(0)).tolist()
+        return lengths[drawn[1] - 1] > 1.1 * ([*lengths, 0.0][drawn[1]]) + 0.1
+
+    tables = st.one_of([shaped(shape) for shape in ((2, 2), (3, 2), (4, 2), (3, 3), (4, 3))])
+    pairs = st.tuples(tables.map(lambda tensors: tensors[0]), st.sampled_from((1, 2)))
+    return pairs.filter(decided)
+
+
 def one_of(*values: float) -> "SearchStrategy[float]":
     """One of some numbers, the simplest first."""
     from hypothesis import strategies as st
