@@ -57,7 +57,7 @@ def same(a, b):
 def test_a_steered_run_is_the_plain_loop_bit_for_bit(optimizer):
     run, model = steered(optimizer), network()
     plain = OPTIMIZERS[optimizer](model.parameters())
-    torch.set_rng_state(run._random[0])
+    torch.set_rng_state(run._random.state[0])
     expected = train.run(model, plain, [*noise(), *noise()], rule=ByNorm(0.5))
     run.step(14)
     assert same(weights(run), model.state_dict())

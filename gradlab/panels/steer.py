@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
 from threading import get_ident
 from typing import Any
 
 import ipywidgets
-import numpy as np
 
-from gradlab import draw
 from gradlab.arguments import one_of
-from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer, Rule
-from gradlab.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.clip import ByNorm
+from gradlab.panels.dashboard import BOUNDS, WORDS, Dashboard
+from gradlab.panels.panel import Panel, log_slider
 from gradlab.panels.player import Player
-from gradlab.steering import Branch, Steered, Taken
+from gradlab.steering import Steered
 
 REPAINTS = 11  # in a second, while it plays
-RULES: dict[str, tuple[Callable[[float], Rule], str] | None] = {
-    "not at all": None,
-    "by norm": (ByNorm, "max_norm"),
-    "by norm, each layer alone": (PerLayer, "max_norm"),
-    "by value": (ByValue, "clip_value"),
-    "by norm, relative to the weights": (Adaptive, "clip_factor"),
-}
-_THRESHOLDS = {"max_norm": 1.0, "clip_value": 0.01, "clip_factor": 0.01}  # a usual one of each
+RULES = {name: rule for rule, name in WORDS.items()}
+_BOUNDS = {"max_norm": 1.0, "clip_value": 0.01, "clip_factor": 0.01}  # a usual one of each
 _SPEEDS = {"full speed": inf, "10 steps a second": 10.0, "2 steps a second": 2.0}
-_EDGES = np.geomspace(1e-8, 1e2, 68)
-_COUNTED = np.array([0, *_EDGES[1:-1], inf])  # the bars at the edges hold all that is beyond
-_LOSSES, _NORMS = (1e-4, 1e4), (1e-6, 1e8)  # the furthest that the axes go
 
 
 def steer(run: Steered) -> Steer:
@@ -60,10 +49,9 @@ def steer(run: Steered) -> Steer:
     """
     if not isinstance(run, Steered):
         raise TypeError(f"run must be a steering.Steered, got {type(run).__name__}")
-    kinds = {rule: name for name, made in RULES.items() for rule in (made[:1] if made else (None,))}
     kind = None if run.rule in (None, ByNorm(inf)) else type(run.rule)
-    one_of("the rule of run", kind, kinds)
-    return Steer(run, kinds[kind])
+    one_of("the rule of run", kind, WORDS)
+    return Steer(run, WORDS[kind])
 
 
 class Steer(Panel):
@@ -81,10 +69,10 @@ class Steer(Panel):
         wide = {"style": {"description_width": "85px"}}
         self.rule = ipywidgets.Dropdown(options=list(RULES), value=rule, description="clip", **wide)
         self.learning_rate = _throttle("learning rate", run.learning_rate)
-        given = {made[1]: getattr(run.rule, made[1])} if (made := RULES[rule]) else {}
-        self.thresholds = {
-            name: _throttle(name, start) for name, start in (_THRESHOLDS | given).items()
-        }
+        given = {name: getattr(run.rule, name, usual) for name, usual in _BOUNDS.items()}
+        if not RULES[rule]:
+            given = _BOUNDS
+        self.thresholds = {name: _throttle(name, start) for name, start in given.items()}
         self._settings = [self.rule, self.learning_rate, *self.thresholds.values()]
         for control in self._settings:
             control.observe(lambda _: self._turned(), names="value")
@@ -102,7 +90,9 @@ class Steer(Panel):
         self.speed = ipywidgets.Dropdown(
             options=list(_SPEEDS), description="speed", layout={"width": "230px"}
         )
-        super().__init__(self._settings, self._picture())
+        rates = self.learning_rate.min, self.learning_rate.max
+        self._dashboard = Dashboard(rates, run)
+        super().__init__(self._settings, self._dashboard.picture)
         transport = [
             self.play_button,
             self.step_button,
@@ -215,155 +205,23 @@ class Steer(Panel):
         """A setting was moved: it holds from the next step on."""
         self._run.learning_rate = _digits(self.learning_rate.value)
         made = RULES[self.rule.value]
-        self._run.rule = made and made[0](_digits(self.thresholds[made[1]].value))
+        self._run.rule = made and made(_digits(self.thresholds[BOUNDS[made]].value))
 
     def _rewound(self, step: int) -> None:
         if self._mover != get_ident():  # by hand, not by `show`
             self.rewind(step)
 
-    # What is seen
-
-    def _picture(self) -> LivePicture:
-        figure, (loss, elements, norm, rate) = subplots(9, 5, nrows=2, ncols=2, width_ratios=(5, 4))
-        draw.draw_steering_key(figure)
-        self._loss = draw.draw_futures(loss, "loss of the batch")
-        self._norm = draw.draw_futures(norm, "norm of the gradient")
-        self._rate = draw.draw_futures(rate, "learning rate", held=True)
-        self._clipping = draw.draw_clipping(norm)
-        self._max_norm = draw.draw_setting(norm, draw.THRESHOLD)
-        self._next_rate = draw.draw_setting(rate, draw.AFTER)
-        self._bars = draw.draw_magnitudes(elements, _EDGES, 1e-5, "|gradient element|")
-        elements.set_ylabel("share of the elements")
-        for axes in (norm, rate):
-            axes.set_xlabel("step")
-        self._axes = loss, norm, rate
-        self._fit(self._run.branches)
-        moving = (self._loss, self._clipping, self._norm, self._rate, self._max_norm)
-        return LivePicture(
-            figure,
-            [a for each in (*moving, self._next_rate, self._bars) for a in each.artists],
-        )
-
     def show(self) -> str:
-        """Show the run as it is now."""
-        *left, now = self._run.branches
-        position = len(now) - self._run.ahead
-        if self._fit(self._run.branches):
-            self.picture.redraw()
-        self._move_curves(left, now, position)
-        self._move_settings(position)
-        self._move_bars(position)
+        """Show the run as it is now, and where the position slider stands."""
+        made = RULES[self.rule.value]
+        for name, slider in self.thresholds.items():
+            slider.layout.display = None if made and name == BOUNDS[made] else "none"
         self._mover = get_ident()
-        self.position.max = max(len(now), 1)
+        self.position.max = max(len(self._run.branch), 1)
         self.position.step = self._run.every
-        self.position.value = position
+        self.position.value = self._run.position
         self._mover = None
-        return " ".join(filter(None, (self._error, *self._in_words(left, now, position))))
-
-    def _fit(self, branches: Sequence[Branch]) -> bool:
-        """Axes that hold all branches, and grow by leaps; whether this was one."""
-        longest = max(len(branch) for branch in branches)
-        steps = next(n * 10**k for k in range(1, 12) for n in (2, 5, 10) if n * 10**k >= longest)
-        slider = self.learning_rate
-        losses = _decades([0.1, 10.0, *(v for b in branches for v in b.losses)], _LOSSES)
-        norms = _decades([0.01, 100.0, *(v for b in branches for v in b.total_norms)], _NORMS)
-        rates = (0.8 * 10**slider.min, 1.25 * 10**slider.max)
-        spans = zip(self._axes, (losses, norms, rates), strict=True)
-        return any([draw.draw_span(axes, steps, limits) for axes, limits in spans])  # noqa: C419
-
-    def _move_curves(self, left: list[Branch], now: Branch, position: int) -> None:
-        ended = now.diverged is not None
-        for futures, column in (
-            (self._loss, "losses"),
-            (self._norm, "total_norms"),
-            (self._rate, "learning_rates"),
-        ):
-            others = [_future(b, column, b.forked_at) for b in left]
-            if position < len(now):
-                others.append(_future(now, column, position))
-            there = ended and position == len(now)
-            futures.move(getattr(now, column)[:position], others, diverged=there)
-        self._clipping.move(
-            now.max_norms[:position], now.total_norms[:position], now.fired[:position]
-        )
-
-    def _move_settings(self, position: int) -> None:
-        made = RULES[self.rule.value]
-        name = made[1] if made else None
-        for each, slider in self.thresholds.items():
-            slider.layout.display = None if each == name else "none"
-        bound = getattr(self._run.rule, name) if name else None
-        label = f"{name} = {number(bound)}" if bound else ""
-        self._max_norm.move(position, bound if name == "max_norm" else None, label)
-        self._bars.marker.move(bound if name == "clip_value" else None, label)
-        self._next_rate.move(position, self._run.learning_rate)
-
-    def _move_bars(self, position: int) -> None:
-        gradient = self._run.gradient
-        if gradient is not None:
-            self._bars.move(*gradient.shares(_COUNTED))
-        elif not position:
-            nothing = np.zeros(len(_EDGES) - 1)
-            self._bars.move(nothing, nothing)
-
-    # What is said
-
-    def _in_words(self, left: list[Branch], now: Branch, position: int) -> list[str]:
-        said = [_step_in_words(now, position)]
-        if now.diverged is not None and position == len(now):
-            said.append(
-                f"The next step diverged, first in {now.diverged}: rewind, and go on otherwise."
-            )
-        if ahead := len(now) - position:
-            said.append(f"Rewound: {ahead} later steps stay as another future if you go on.")
-        if left:
-            said.append(_other_in_words(left[-1], position))
-        made = RULES[self.rule.value]
-        at = f", {made[1]} {number(getattr(self._run.rule, made[1]))}" if made else ""
-        rate = number(self._run.learning_rate)
-        said.append(f"Next step: learning rate {rate}, clipped {self.rule.value}{at}.")
-        gradient = self._run.gradient
-        if gradient is not None and gradient.before.zeros:
-            zeros = gradient.before.zeros / gradient.before.numel
-            said.append(f"Not in the histogram: {percent(zeros)} of the elements are exactly zero.")
-        return said
-
-
-def _step_in_words(branch: Branch, position: int) -> str:
-    if not position:
-        return "Step 0: nothing is trained yet."
-    taken = branch.steps[position - 1]
-    fired = int(branch.fired[:position].sum())
-    return (
-        f"Step {position}: loss {number(taken.loss)}, gradient norm {_clipped_in_words(taken)}. "
-        f"{fired} of {position} steps clipped."
-    )
-
-
-def _clipped_in_words(taken: Taken) -> str:
-    norm, rule = number(taken.total_norm), taken.rule
-    kept = f"so clipped to {percent(taken.coefficient)}" if taken.fired else "so not clipped"
-    if rule is None:
-        return f"{norm}, not clipped"
-    if isinstance(rule, ByNorm):
-        than = ">" if taken.fired else "≤"
-        return f"{norm} {than} max_norm {number(rule.max_norm)}, {kept}"
-    return f"{norm}, {'some' if taken.fired else 'nothing'} beyond the bound, {kept}"
-
-
-def _other_in_words(other: Branch, position: int) -> str:
-    """The branch before this one, at the same step."""
-    which = f"The future left at step {other.forked_at}" if other.forked_at else "The run before"
-    if position and position <= len(other):
-        return f"{which} had loss {number(other.losses[position - 1])} at this step."
-    end = "diverged" if other.diverged is not None else "was left"
-    return f"{which} {end} after step {len(other)}."
-
-
-def _future(branch: Branch, column: str, start: int) -> draw.Future:
-    """From the last common step on."""
-    first = max(start, 1)
-    return draw.Future(first, getattr(branch, column)[first - 1 :], branch.diverged is not None)
+        return " ".join(filter(None, (self._error, self._dashboard.show(self._run))))
 
 
 def _throttle(name: str, usual: float) -> ipywidgets.FloatLogSlider:
@@ -375,14 +233,6 @@ def _throttle(name: str, usual: float) -> ipywidgets.FloatLogSlider:
 def _digits(value: float) -> float:
     """What is shown is what is used: the decimals of a slider's powers of ten are noise."""
     return float(f"{value:.3g}")
-
-
-def _decades(values: list[float], furthest: tuple[float, float]) -> tuple[float, float]:
-    """Whole decades around all positive values, but not beyond the furthest."""
-    seen = np.asarray(values)
-    seen = np.clip(seen[(seen > 0) & np.isfinite(seen)], *furthest)
-    low, high = np.log10(seen.min()), np.log10(seen.max())
-    return float(10 ** np.floor(low + 1e-9)), float(10 ** np.ceil(high - 1e-9))
 
 
 def _button(name: str, icon: str, tooltip: str) -> Any:

@@ -6,6 +6,7 @@ from the next step on; ``run.branches`` says what happened, in every future that
 """
 
 from gradlab.steering.branch import Branch, Gradient, Taken
-from gradlab.steering.steered import Bookmark, Steered
+from gradlab.steering.state import Bookmark
+from gradlab.steering.steered import Steered
 
 __all__ = ["Bookmark", "Branch", "Gradient", "Steered", "Taken"]

@@ -1,16 +1,12 @@
-"""The run itself, and all that it takes to go back exactly."""
+"""The run itself."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain, count, islice
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import inf, isfinite
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -21,34 +17,9 @@ from gradlab.clip.gradients import gather, joined
 from gradlab.divergence import find
 from gradlab.histogram import LogHistogram
 from gradlab.steering.branch import Branch, Gradient, Taken
+from gradlab.steering.state import Bookmark, Random, State
+from gradlab.steering.stream import Batch, Stream
 from gradlab.train import steps
-
-Batch = tuple[Tensor, Tensor]
-_MEASURE = ByNorm(inf)
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """All that the next steps depend on, but for the settings."""
-
-    model: dict[str, Any]
-    optimizer: dict[str, Any]
-    random: tuple[Tensor, ...]
-    seen: dict[str, Tensor]
-    gradient: Gradient | None
-
-    @property
-    def nbytes(self) -> int:
-        state = chain.from_iterable(each.values() for each in self.optimizer["state"].values())
-        return sum(v.nbytes for v in chain(self.model.values(), state) if isinstance(v, Tensor))
-
-
-@dataclass(frozen=True, eq=False)
-class Bookmark:
-    """A whole run as it was: what ``Steered.bookmark`` returns and ``Steered.reset`` takes."""
-
-    attributes: dict[str, Any]
-    state: _Kept
 
 
 class Steered:
@@ -80,6 +51,7 @@ class Steered:
         ``torch.use_deterministic_algorithms`` says which. A model whose state is not all in its
         ``state_dict()`` does not come back whole either. And each branch is one seed.
 
+    >>> import torch
     >>> from gradlab import models
     >>> model = models.mlp(3, 8, outputs=2)
     >>> batch = torch.ones(4, 8), torch.tensor([0, 1, 0, 1])
@@ -103,28 +75,18 @@ class Steered:
         every: int = 5,
         memory: int = 128 * 2**20,
     ) -> None:
-        if not callable(batches) or _is_spent(batches):
-            got = "one stream" if callable(batches) else type(batches).__name__
-            raise TypeError(
-                "batches must be a function that begins the stream of batches anew, such as "
-                f"lambda: images.batches(64, seed=0), got {got}"
-            )
-        self._model, self._optimizer, self._batches, self._loss = model, optimizer, batches, loss
+        self._model, self._optimizer, self._loss = model, optimizer, loss
+        self._stream, self._random = Stream(batches), Random(model)
         self._memory = whole("memory", memory)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         first = positive("the learning rate of optimizer", rates[0])
         self._rates = [rate / first for rate in rates]
-        devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
-        self._devices = sorted(devices, key=str)
-        self._random = self._global_random()
-        self._stream: Iterator[Batch] | None = None
-
         self.learning_rate, self.rule = first, rule
         self.branches: tuple[Branch, ...] = (Branch(),)
         self.ahead = 0
         self.every = whole("every", every)
         self.gradient: Gradient | None = None
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, State] = {}
         self._keep()
         self._beginning = self.bookmark()
 
@@ -200,25 +162,18 @@ class Steered:
         before: list[LogHistogram] = []
         watch = (lambda model: before.append(_elements(model))) if measure or keep else None
         try:
-            with self._own_random():
-                batch = self._next_batch()
-                (step,) = steps(
-                    self._model,
-                    self._optimizer,
-                    [batch],
-                    rule=rule or _MEASURE,
-                    loss=self._loss,
-                    watch=watch,
-                )
+            with self._random.own():
+                batch = self._stream.batch(self.position)
+                way: Any = {"rule": rule or ByNorm(inf), "loss": self._loss, "watch": watch}
+                (step,) = steps(self._model, self._optimizer, [batch], **way)
         except NonFiniteGradient:
-            with self._own_random():
-                self._end(str(find(self._model, *batch, loss=self._loss)))
+            with self._random.own():
+                self._change(diverged=str(find(self._model, *batch, loss=self._loss)))
             return
         assert step.clipped is not None
-        did = step.clipped
-        loss, norm, coefficient = (float(v) for v in (step.loss, did.total_norm, did.coefficient))
-        fired = bool(did.fired)
-        taken = Taken(loss, norm, coefficient, fired, rate, rule)
+        norm, coefficient = float(step.clipped.total_norm), float(step.clipped.coefficient)
+        fired = bool(step.clipped.fired)
+        taken = Taken(float(step.loss), norm, coefficient, fired, rate, rule)
         self.gradient = None
         if before:
             scaled = not fired or isinstance(rule, ByNorm | Percentile)
@@ -228,8 +183,8 @@ class Steered:
         if keep:
             self._keep()
             self._thin()
-        if not isfinite(loss):
-            self._end("the loss")
+        if not isfinite(taken.loss):
+            self._change(diverged="the loss")
 
     def rewind(self, step: int) -> None:
         """Go back to a kept step of this branch, or forward again; the next step will fork.
@@ -274,18 +229,12 @@ class Steered:
             setattr(self, name, value)
         self._restore(to.state)
 
-    def _state(self) -> _Kept:
-        seen = self.rule.state_dict() if isinstance(self.rule, Percentile) else {}
-        state = copy.deepcopy((self._model.state_dict(), self._optimizer.state_dict()))
-        return _Kept(*state, self._random, seen, self.gradient)
+    def _state(self) -> State:
+        return State.of(self._model, self._optimizer, self._random, self.rule, self.gradient)
 
-    def _restore(self, kept: _Kept) -> None:
-        self._model.load_state_dict(kept.model)
-        # An optimizer takes the tensors it is given as its own, and would train on them.
-        self._optimizer.load_state_dict(copy.deepcopy(kept.optimizer))
-        if isinstance(self.rule, Percentile) and kept.seen:
-            self.rule.load_state_dict(kept.seen)
-        self._random, self.gradient, self._stream = kept.random, kept.gradient, None
+    def _restore(self, state: State) -> None:
+        state.restore(self._model, self._optimizer, self._random, self.rule)
+        self.gradient = state.gradient
 
     def _keep(self) -> None:
         self._kept = {**self._kept, self.position: self._state()}
@@ -297,49 +246,6 @@ class Steered:
 
     def _change(self, **what: Any) -> None:
         self.branches = (*self.branches[:-1], replace(self.branch, **what))
-
-    def _end(self, where: str) -> None:
-        self._change(diverged=where)
-        self._stream = None
-
-    def _next_batch(self) -> Batch:
-        if self._stream is None:
-            self._stream = islice(_endless(self._batches), self.position, None)
-        return next(self._stream)
-
-    @contextmanager
-    def _own_random(self) -> Iterator[None]:
-        """The run's own random numbers inside, the session's outside; an error takes none."""
-        with torch.random.fork_rng(devices=self._devices):
-            torch.set_rng_state(self._random[0])
-            for device, state in zip(self._devices, self._random[1:], strict=True):
-                torch.cuda.set_rng_state(state, device)
-            try:
-                yield
-            except BaseException:
-                self._stream = None
-                raise
-            self._random = self._global_random()
-
-    def _global_random(self) -> tuple[Tensor, ...]:
-        on_devices = [torch.cuda.get_rng_state(device) for device in self._devices]
-        return (torch.get_rng_state(), *on_devices)
-
-
-def _endless(batches: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
-    for turn in count():
-        empty = True
-        for batch in batches():
-            empty = False
-            yield batch
-        if empty:
-            raise ValueError(f"batches must hold one batch or more, got none in turn {turn}")
-
-
-def _is_spent(batches: Callable[[], Iterable[Batch]]) -> bool:
-    """Whether a second call goes on where the first one stopped."""
-    stream = batches()
-    return isinstance(stream, Iterator) and stream is batches()
 
 
 def _elements(model: nn.Module) -> LogHistogram:
