@@ -32,8 +32,9 @@ ZERO = CODES - 1
 
 _SHIFT = 23 - MANTISSA_BITS
 _NEGATIVE = CODES // 2  # the first code with a sign
-_PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
+_PIECE = 1 << 19  # elements counted at a time: what is made of them stays in the cache
 _WORKERS = 4  # more threads wait for memory
+_SHARE = 1 << 18  # elements that are worth a thread
 
 # Counting one code again and again waits for the last addition, so zeros, of which some gradients
 # are full, take turns at 64 codes beyond the others. All their bits are set in these.
@@ -68,10 +69,10 @@ def count(values: Tensor) -> Counts:
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
     """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
     each = list(tensors)
-    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _PIECE)
+    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _SHARE)
     if workers < 2:
         return [_tally(values) for values in each]
-    parts = [values.split(max(_PIECE, values.numel() // workers + 1)) for values in each]
+    parts = [values.split(max(_SHARE, values.numel() // workers + 1)) for values in each]
     tables = _threads(workers).map(_tally, chain.from_iterable(parts))
     return [sum(islice(tables, len(some)), np.zeros(CODES, np.int64)) for some in parts]
 
@@ -87,21 +88,27 @@ def _tally(values: Tensor) -> NDArray[np.int64]:
     if values.device.type != "cpu":
         pieces = (codes(piece).bincount(minlength=CODES) for piece in values.split(64 * _PIECE))
         return sum(pieces, torch.zeros((), dtype=torch.int64)).cpu().numpy()
-    found = torch.zeros(CODES + _NEGATIVE + 64, dtype=torch.int64)
-    room = np.empty(min(_PIECE, values.numel()), np.uint32)
-    for piece in values.split(_PIECE):
-        small = as_float32(piece).numpy()
-        top = np.right_shift(small.view(np.uint32), _SHIFT, out=room[: len(small)])
-        zero = small == 0
-        if np.count_nonzero(zero):
-            top |= zero * _LANES[: len(zero)]
-        found += torch.from_numpy(top.view(np.int32)).bincount(minlength=len(found))
+    room = np.empty((2, min(_PIECE, values.numel())), np.uint32)
+    tables = (_table(as_float32(piece).numpy(), room) for piece in values.split(_PIECE))
+    found = next(tables)
+    for table in tables:
+        found += table
     counts, zeros = found[:CODES].numpy(), found[CODES:].sum()
     signed = counts.reshape(2, _NEGATIVE)
     nonfinite = signed[:, BINS:].sum()
     signed[:, BINS:] = 0
     counts[NONFINITE], counts[ZERO] = nonfinite, zeros
     return counts
+
+
+def _table(values: NDArray[np.float32], room: NDArray[np.uint32]) -> Tensor:
+    """How often each code occurs, and beyond them, how often each lane of zeros."""
+    top, lanes = room[:, : len(values)]
+    np.right_shift(values.view(np.uint32), _SHIFT, out=top)
+    zero = values == 0
+    if np.count_nonzero(zero):
+        top |= np.multiply(zero, _LANES[: len(zero)], out=lanes)
+    return torch.from_numpy(top.view(np.int32)).bincount(minlength=CODES + _NEGATIVE + 64)
 
 
 @cache
