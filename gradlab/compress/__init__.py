@@ -6,6 +6,7 @@ a map is linear it is an ``Affine``, whatever it is for: to project, to classify
 - ``features``: what a network makes of pictures, up to one of its layers
 - ``unit_length``, ``PCA``, ``random_projection``, ``bottleneck``: maps
 - ``classifier``, ``decoder``, ``accuracy``, ``explained``: what can be read from the short vector
+- ``shorten``: all of this at several lengths
 - ``enough``, ``distortion``: what Johnson and Lindenstrauss promise, and what is measured
 """
 
@@ -14,12 +15,16 @@ from gradlab.compress.learned import MAPS, bottleneck, classifier
 from gradlab.compress.pca import PCA
 from gradlab.compress.random import distortion, enough, random_projection
 from gradlab.compress.reading import accuracy, decoder, explained
+from gradlab.compress.short import LINEAR, Short, Vectors, shorten
 from gradlab.compress.vectors import features, unit_length
 
 __all__ = [
+    "LINEAR",
     "MAPS",
     "PCA",
     "Affine",
+    "Short",
+    "Vectors",
     "accuracy",
     "bottleneck",
     "classifier",
@@ -29,5 +34,6 @@ __all__ = [
     "explained",
     "features",
     "random_projection",
+    "shorten",
     "unit_length",
 ]

@@ -38,7 +38,7 @@ def random_projection(d: int, k: int, *, seed: int = 0) -> Affine:
 
 
 def enough(points: int, epsilon: float) -> int:
-    r"""The k that surely keeps all squared distances between some points to within ``epsilon``.
+    r"""The k at which some linear map keeps all squared distances between any n points.
 
     .. math:: k \ge 4 \ln n \, / \, (\epsilon^2 / 2 - \epsilon^3 / 3)
 
@@ -46,7 +46,7 @@ def enough(points: int, epsilon: float) -> int:
 
     Args:
         points: n, 2 or more.
-        epsilon: largest relative error of a squared distance, in (0, 1).
+        epsilon: how far a squared distance may be off, as a fraction of it, in (0, 1).
 
     Returns:
         The smallest whole k; it does not depend on the number of features.
@@ -55,9 +55,9 @@ def enough(points: int, epsilon: float) -> int:
         ValueError: an argument is out of its range.
 
     Note:
-        For some map there is, and for a random one with a probability of at least 1/n: a bound that
-        holds for any n points at all. Real points rarely need so many. And a class needs less than
-        that all distances are kept.
+        A random map is such a map with a probability of at least 1/n, so that one may have to be
+        drawn again. The bound holds for any points at all; real ones rarely need so many. And to
+        tell classes apart, not all distances need be kept.
 
     >>> enough(1000, 0.5)
     332

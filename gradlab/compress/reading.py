@@ -32,7 +32,7 @@ def decoder(short: Tensor, targets: Tensor) -> Affine:
     middle = targets.mean(0)
     # In float64: the square of a matrix has the square of its condition number.
     inputs, outputs = (short - mean).double(), (targets - middle).double()
-    weight = torch.linalg.lstsq(inputs.T @ inputs, inputs.T @ outputs, driver="gelsd").solution
+    weight = torch.linalg.lstsq(inputs.T @ inputs, inputs.T @ outputs, driver="gelsy").solution
     weight = weight.to(targets.dtype)
     return Affine(weight, middle - mean @ weight)
 

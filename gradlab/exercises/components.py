@@ -124,12 +124,12 @@ exercise = Exercise(
     cases=cases.clouds,
     laws=(MEAN, FLAT, CLOSEST, SHARE),
     hints=(
-        "Subtract the mean vector. What is left is U diag(s) V^T: coordinates U s, times directions "
-        "V^T.",
+        "Subtract the mean vector. What is left is U diag(s) V^T: coordinates U s, times "
+        "directions V^T.",
         "torch.linalg.svd(centred, full_matrices=False) gives U, s and V^T; the first k rows of "
         "V^T are the directions to keep.",
-        "The coordinates are centred @ rows[:k].T; multiply by rows[:k] and add the mean. The share "
-        "is that of the first k squares of s among all.",
+        "The coordinates are centred @ rows[:k].T; multiply by rows[:k] and add the mean. The "
+        "share is that of the first k squares of s among all.",
     ),
     mistakes={
         forgets_the_mean: MEAN,
