@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -198,24 +197,29 @@ def test_killed_ten_times_a_sweep_loses_nothing_and_repeats_nothing(tmp_path):
         with concurrent.futures.ThreadPoolExecutor(1) as executor:
             sweep.run(slow, {str(path)!r}, budget="ci", executor=executor, resume=True)
     """
+
+    def begun():
+        return list(map(int, log.read_text().split())) if log.exists() else []
+
     finished: list[int] = []
-    enough = 3
     for _ in range(10):
+        before = len(begun())
         process = subprocess.Popen([sys.executable, "-c", program, "0.02"], stderr=subprocess.PIPE)
-        wait_for(lambda least=enough: log.exists() and len(log.read_text().split()) >= least)
-        enough = len(log.read_text().split()) + 3
+        wait_for(lambda before=before: len(begun()) >= before + 3)
         process.kill()
         assert process.wait() == -signal.SIGKILL, process.stderr.read()
         process.stderr.close()
         now = [row.cell["seed"] for row in sweep.read(path)]
         assert now[: len(finished)] == finished
         assert len(finished) < len(now) < count
+        assert not set(begun()[before:]) & set(finished)
+        # In flight: the run that the thread is at, and the one that it has just handed over.
+        assert len(set(begun()) - set(now)) <= 2
         finished = now
+    before = len(begun())
     subprocess.run([sys.executable, "-c", program, "0"], check=True, stderr=subprocess.DEVNULL)
     assert [row.cell["seed"] for row in sweep.read(path)] == list(range(count))
-    times = Counter(map(int, log.read_text().split()))
-    assert sum(times.values()) <= count + 10  # a kill repeats at most the run in flight
-    assert all(times[seed] <= 2 for seed in range(count))
+    assert sorted(begun()[before:]) == sorted(set(range(count)) - set(finished))
 
 
 def wait_for(condition, seconds=60):
