@@ -12,6 +12,7 @@ code ``NONFINITE``, and zero, which would share one with the smallest subnormals
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -32,7 +33,7 @@ ZERO = CODES - 1
 
 _SHIFT = 23 - MANTISSA_BITS
 _NEGATIVE = CODES // 2  # the first code with a sign
-_PIECE = 1 << 19  # elements counted at a time: what is made of them stays in the cache
+_PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
 _WORKERS = 4  # more threads wait for memory
 _SHARE = 1 << 18  # elements that are worth a thread
 
@@ -88,8 +89,7 @@ def _tally(values: Tensor) -> NDArray[np.int64]:
     if values.device.type != "cpu":
         pieces = (codes(piece).bincount(minlength=CODES) for piece in values.split(64 * _PIECE))
         return sum(pieces, torch.zeros((), dtype=torch.int64)).cpu().numpy()
-    room = np.empty((2, min(_PIECE, values.numel())), np.uint32)
-    tables = (_table(as_float32(piece).numpy(), room) for piece in values.split(_PIECE))
+    tables = (_table(as_float32(piece).numpy()) for piece in values.split(_PIECE))
     found = next(tables)
     for table in tables:
         found += table
@@ -101,9 +101,19 @@ def _tally(values: Tensor) -> NDArray[np.int64]:
     return counts
 
 
-def _table(values: NDArray[np.float32], room: NDArray[np.uint32]) -> Tensor:
+class _Room(threading.local):
+    """Where a thread works: fresh memory for each tensor would cost as much as the counting."""
+
+    def __init__(self) -> None:
+        self.both = np.empty((2, _PIECE), np.uint32)
+
+
+_room = _Room()
+
+
+def _table(values: NDArray[np.float32]) -> Tensor:
     """How often each code occurs, and beyond them, how often each lane of zeros."""
-    top, lanes = room[:, : len(values)]
+    top, lanes = _room.both[:, : len(values)]
     np.right_shift(values.view(np.uint32), _SHIFT, out=top)
     zero = values == 0
     if np.count_nonzero(zero):
