@@ -111,7 +111,7 @@ def paired(ours: ArrayLike, theirs: ArrayLike) -> Seeds:
     return over_seeds(first - second)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What recorded runs say about a claim; shown, it says which and why.
 
@@ -138,6 +138,8 @@ class Verdict:
             textwrap.fill(f"{name:{width}}{text}", 96, subsequent_indent=" " * width)
             for name, text in rows
         )
+
+    __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
         lines = [f"| {name} | {text.replace('|', chr(92) + '|')} |" for name, text in self._rows()]
