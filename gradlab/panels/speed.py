@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradlab import draw
 from gradlab.experiments.pruning import CHANNEL_AMOUNTS
 from gradlab.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number, percent
+from gradlab.panels.panel import Panel, percent
 from gradlab.sweep import Records
 
 NETWORKS = {"dense": "unpruned", "zeros": "weights zero", "channels": "channels out"}
@@ -46,7 +46,7 @@ def speed(records: Records) -> Speed:
     found = {
         (network, unit): chosen.values(f"{network} {unit}")
         for network in NETWORKS
-        for unit in (*PICTURES, "ms")
+        for unit in PICTURES
     }
     if any(np.isnan(runs).any() for runs in found.values()):
         raise ValueError("records must hold every run of the panel, got one missing or failed")
@@ -92,11 +92,11 @@ class Speed(Panel):
 
 def _told(here: Measured, name: str) -> str:
     """What this network saves, against the unpruned one of the same seed."""
-    size = (here[name, "bytes"] / here["dense", "bytes"]).mean()
-    time, ms, before = here[name, "time"], here[name, "ms"].mean(), here["dense", "ms"].mean()
-    change = 100 * (here[name, "test"] - here["dense", "test"])
+    size, macs = ((here[name, u] / here["dense", u]).mean() for u in ("bytes", "macs"))
+    time, accuracy = here[name, "time"], here[name, "test"]
+    change = 100 * (accuracy - here["dense", "test"]).mean()
     return (
-        f"{percent(size)} of the size, {percent(time.mean())} of the time ({time.min():.0%} to "
-        f"{time.max():.0%}), {number(ms)} ms instead of {number(before)}; "
-        f"accuracy {percent(here[name, 'test'].mean())}, {change.mean():+.1f} points."
+        f"{percent(size)} of the size, {percent(macs)} of the multiplications, "
+        f"{percent(time.mean())} of the time ({time.min():.0%} to {time.max():.0%}); accuracy "
+        f"{percent(accuracy.mean())}, {change:+.1f} points."
     )
