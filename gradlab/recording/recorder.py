@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
 from math import inf
 from operator import is_
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakSet
 
 import numpy as np
@@ -20,10 +19,11 @@ from torch.optim import LBFGS, Optimizer
 from gradlab.arguments import whole
 from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Percentile, Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
-from gradlab.recording.counting import Found, count
+from gradlab.recording.counting import count
 from gradlab.recording.journal import Journal
 from gradlab.recording.precision import unscale_, watching_skips
 from gradlab.recording.recording import Recording
+from gradlab.recording.waiting import Look, Step, read_back
 
 MEMORY = 128 * 2**20
 """Bytes that the histograms of a recording may take: 128 MiB."""
@@ -31,33 +31,10 @@ MEMORY = 128 * 2**20
 _MEASURE = ByNorm(inf, nonfinite="allow")
 _SCALING = (ByNorm, Percentile)  # rules whose coefficient is the factor of every gradient
 _WAITING = 64  # steps whose numbers stay on the device, to be read back together
+_LOOKS = 8  # and of these, steps whose counts do
 _HELD = 0.001  # how closely norms must agree to say that the gradients are still there
 
 _active: WeakSet[Recorder] = WeakSet()
-
-
-class _Look(NamedTuple):
-    """A closer look at one step, before it is read back; None: to be had from the other numbers."""
-
-    found: Callable[[], list[Found]]
-    weights: dict[str, Tensor]
-    after: list[Tensor] | None
-
-
-class _Step(NamedTuple):
-    """One step, before it is read back; ``found_inf`` is above 0 where it will be skipped."""
-
-    layers: list[str]
-    clipped: Clipped
-    found_inf: Tensor | None
-    look: _Look | None
-
-    def numbers(self) -> list[Tensor]:
-        did, look = self.clipped, self.look
-        found = [did.total_norm, did.coefficient, did.fired, did.layer_norms]
-        found += [] if self.found_inf is None else [self.found_inf]
-        found += [] if look is None else [*look.weights.values(), *(look.after or [])]
-        return found
 
 
 def record(
@@ -141,7 +118,7 @@ class Recorder:
         self._rule, self._journal = rule, journal
         self._updated: list[Tensor] = []
         self._layers: dict[str, Tensor] = {}
-        self._waiting: list[_Step] = []
+        self._waiting: list[Step] = []
         self._calls = 0
         self._open = ExitStack()
         self._watch()
@@ -194,7 +171,8 @@ class Recorder:
             self._skip()  # here, or the rule would raise where the optimizer goes on
             return
         unscale_(optimizer)
-        if len(self._waiting) >= _WAITING:
+        looks = sum(step.look is not None for step in self._waiting)
+        if len(self._waiting) >= _WAITING or looks >= _LOOKS:
             self._read_back()
         watched = self._watch()
         layers = gather(watched.items())
@@ -208,7 +186,7 @@ class Recorder:
         if look and not isinstance(rule, _SCALING):
             look = look._replace(after=_norms([layer.gradient for layer in layers]))
         names = [layer.name for layer in layers]
-        self._waiting.append(_Step(names, clipped, found_inf, look))
+        self._waiting.append(Step(names, clipped, found_inf, look))
         if complaint:
             raise complaint
 
@@ -237,27 +215,7 @@ class Recorder:
     def _read_back(self) -> None:
         """Move what waits on the device into the journal, in one go."""
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        tensors = [tensor.reshape(-1) for step in waiting for tensor in step.numbers()]
-        device = max((t.device for t in tensors), key=lambda device: device.type != "cpu")
-        numbers = iter(torch.cat([t.to(device) for t in tensors]).tolist())
-        for step in waiting:
-            names, look = step.layers, step.look
-            total, coefficient, fired = islice(numbers, 3)
-            norms = _named(names, numbers)
-            skipped = step.found_inf is not None and next(numbers) > 0
-            weights = _named(look.weights, numbers) if look else {}
-            after = _named(names, numbers) if look and look.after else norms
-            if skipped:
-                self._skip()
-                continue
-            self._journal.add(total, coefficient, fired > 0, norms)
-            if look:
-                if not look.after or not coefficient:
-                    after = {name: norm * coefficient for name, norm in norms.items()}
-                found = dict(zip(names, look.found(), strict=True))
-                self._journal.look(found, weights, after)
+        read_back(waiting, self._journal)
 
     @torch.no_grad()
     def _look_at_last(self) -> None:
@@ -285,9 +243,9 @@ class Recorder:
         self._journal.skipped += 1
 
 
-def _look(watched: Mapping[str, Tensor], layers: list[Layer]) -> _Look:
+def _look(watched: Mapping[str, Tensor], layers: list[Layer]) -> Look:
     weights = dict(zip(watched, _norms(list(watched.values())), strict=True))
-    return _Look(count([layer.gradient for layer in layers]), weights, None)
+    return Look(count([layer.gradient for layer in layers]), weights, None)
 
 
 def _clip_(rule: Rule, watched: Mapping[str, Tensor]) -> Clipped:
@@ -301,8 +259,3 @@ def _clip_(rule: Rule, watched: Mapping[str, Tensor]) -> Clipped:
 
 def _norms(tensors: list[Tensor]) -> list[Tensor]:
     return tensor_norms(tensors, 2.0, torch.float32)
-
-
-def _named(names: Iterable[str], numbers: Iterator[float]) -> dict[str, float]:
-    """The next numbers, under these names."""
-    return dict(zip(names, numbers, strict=False))

@@ -1,0 +1,68 @@
+"""Steps whose numbers are still on the device, to be read back together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gradlab.clip import Clipped
+from gradlab.recording.counting import Found
+from gradlab.recording.journal import Journal
+
+
+class Look(NamedTuple):
+    """A closer look at one step, before it is read back; None: to be had from the other numbers."""
+
+    found: Callable[[], list[Found]]
+    weights: dict[str, Tensor]
+    after: list[Tensor] | None
+
+
+class Step(NamedTuple):
+    """One step, before it is read back; ``found_inf`` is above 0 where it will be skipped."""
+
+    layers: list[str]
+    clipped: Clipped
+    found_inf: Tensor | None
+    look: Look | None
+
+    def numbers(self) -> list[Tensor]:
+        did, look = self.clipped, self.look
+        found = [did.total_norm, did.coefficient, did.fired, did.layer_norms]
+        found += [] if self.found_inf is None else [self.found_inf]
+        found += [] if look is None else [*look.weights.values(), *(look.after or [])]
+        return found
+
+
+def read_back(waiting: Sequence[Step], journal: Journal) -> None:
+    """Write what waits on the device into the journal, waiting for the device once."""
+    if not waiting:
+        return
+    tensors = [tensor.reshape(-1) for step in waiting for tensor in step.numbers()]
+    device = max((t.device for t in tensors), key=lambda device: device.type != "cpu")
+    numbers = iter(torch.cat([t.to(device) for t in tensors]).tolist())
+    for step in waiting:
+        names, look = step.layers, step.look
+        total, coefficient, fired = islice(numbers, 3)
+        norms = _named(names, numbers)
+        skipped = step.found_inf is not None and next(numbers) > 0
+        weights = _named(look.weights, numbers) if look else {}
+        after = _named(names, numbers) if look and look.after else norms
+        if skipped:
+            journal.skipped += 1
+            continue
+        journal.add(total, coefficient, fired > 0, norms)
+        if look:
+            if not look.after or not coefficient:
+                after = {name: norm * coefficient for name, norm in norms.items()}
+            found = dict(zip(names, look.found(), strict=True))
+            journal.look(found, weights, after)
+
+
+def _named(names: Iterable[str], numbers: Iterator[float]) -> dict[str, float]:
+    """The next numbers, under these names."""
+    return dict(zip(names, numbers, strict=False))
