@@ -37,7 +37,7 @@ def _s0_1(records: Records) -> Verdict:
 
 def _from(lengths: list[int]) -> str:
     if not lengths:
-        return "at no length"
+        return "from no length on"
     return f"from {lengths[0]} numbers on (1 : {FULL / lengths[0]:.3g})"
 
 
