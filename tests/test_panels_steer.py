@@ -2,10 +2,10 @@
 
 import gc
 import itertools
+import math
 import threading
 import time
 import weakref
-from math import inf
 
 import numpy as np
 import pytest
@@ -107,13 +107,15 @@ def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slid
         assert (panel.picture.png != before[0]) == (slider != "clip_factor")
 
 
-@pytest.mark.parametrize("rule", [None, ByNorm(inf), ByNorm(30.0), ByValue(0.2), Adaptive(0.3)])
+@pytest.mark.parametrize(
+    "rule", [None, ByNorm(math.inf), ByNorm(30.0), ByValue(0.2), Adaptive(0.3)]
+)
 def test_the_panel_starts_with_the_rule_of_the_run(rule):
     run = steered(rule=rule)
     panel = panels.steer(run)
     assert run.rule is rule
     panel.learning_rate.value = 0.5
-    if rule not in (None, ByNorm(inf)):
+    if rule not in (None, ByNorm(math.inf)):
         assert run.rule == rule
 
 
@@ -244,6 +246,20 @@ def test_divergence_is_said_and_shown_and_one_can_come_back(panel):
     assert panel._dashboard.loss.crosses.get_xdata() == [there]
 
 
+def test_a_gradient_that_is_not_finite_has_no_histogram():
+    def stream():
+        for k, (inputs, targets) in enumerate(batches()):
+            yield inputs * (math.nan if k == 4 else 1), targets
+
+    panel = panels.steer(steered(stream=stream))
+    panel.step(4)
+    assert panel._dashboard.bars.before.get_data().values.any()
+    panel.step(1)
+    assert "Step 4: " in panel.readout
+    assert "The next step diverged, first in the output of 0: rewind" in panel.readout
+    assert not panel._dashboard.bars.before.get_data().values.any()
+
+
 def test_axes_stand_still_between_two_leaps(panel):
     def limits():
         return [(axes.get_xlim(), axes.get_ylim()) for axes in panel._dashboard.axes]
@@ -268,6 +284,7 @@ def test_play_trains_repaints_and_pauses(panel):
     assert panel.play_button.description == "Pause"
     wait_for(lambda: len(set(pictures)) > 3)
     panel.learning_rate.value = 0.02
+    wait_for(lambda: panel._run.branch.learning_rates[-1] == 0.02)
     panel.play_button.click()
     assert not panel.playing
     assert panel.play_button.description == "Play"
@@ -275,7 +292,6 @@ def test_play_trains_repaints_and_pauses(panel):
     time.sleep(0.05)
     assert len(panel._run.branch) == steps
     assert panel.readout.startswith(f"Step {steps}: ")
-    assert panel._run.branch.learning_rates[-1] == 0.02
 
 
 def test_what_was_played_can_be_stepped_again_bit_for_bit(panel):

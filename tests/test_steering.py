@@ -92,6 +92,17 @@ def test_going_back_and_on_with_the_same_settings_gives_the_same_bits(optimizer,
     assert same(weights(run), before)
 
 
+def test_a_run_goes_back_and_on_where_its_model_is(device):
+    model = network().to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    run = Steered(model, optimizer, lambda: ((x.to(device), y.to(device)) for x, y in noise()))
+    run.step(12)
+    run.rewind(5)
+    run.step(7)
+    assert np.allclose(*(branch.losses for branch in run.branches))
+    assert run.gradient.before.numel == sum(p.numel() for p in model.parameters())
+
+
 def test_a_run_takes_no_random_numbers_from_others():
     run = steered()
     torch.manual_seed(3)

@@ -89,6 +89,7 @@ def draw_futures(axes: Axes, what: str, *, held: bool = False) -> Futures:
 
 
 _CROSS: Any = {"color": "black", "markersize": 10, "markeredgecolor": "white"}
+_DASHES = (0, (4, 2))
 _CLIPPED: Any = {"color": THRESHOLD, "markersize": 3.5}
 
 
@@ -125,7 +126,7 @@ class Setting:
 @style()
 def draw_setting(axes: Axes, color: str) -> Setting:
     """Draw a dashed level, hidden until it is moved: what the next step will go by."""
-    (line,) = axes.plot([], [], color=color, linewidth=1.6, linestyle=(0, (4, 2)), visible=False)
+    (line,) = axes.plot([], [], color=color, linewidth=1.6, linestyle=_DASHES, visible=False)
     label = axes.annotate(
         "",
         (0.99, 1),
@@ -178,11 +179,12 @@ def draw_steering_key(figure: Figure) -> None:
         handles=[
             Line2D([], [], color=AFTER, linewidth=1.6, label="this run"),
             Line2D([], [], color=BEFORE, linewidth=1.3, label="other futures"),
+            Line2D([], [], color="#444444", linestyle=_DASHES, label="set for the next step"),
             Line2D([], [], linestyle="none", marker="o", label="clipped step", **_CLIPPED),
             Line2D([], [], linestyle="none", marker="X", label="diverged", **_CROSS),
         ],
         loc="outside upper left",
-        ncols=4,
+        ncols=5,
     )
 
 

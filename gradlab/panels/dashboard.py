@@ -69,7 +69,10 @@ class Dashboard:
             self.picture.redraw()
         self._move_curves(left, now, position)
         self._move_settings(position, rule, rate)
-        self._move_bars(position, gradient)
+        if gradient is not None:
+            self.bars.move(*gradient.shares(_COUNTED))
+        elif not position or run.ended:  # between, an uncounted one leaves the one before it
+            self.bars.move(*np.zeros((2, len(_EDGES) - 1)))
         return " ".join(_in_words(left, now, position, rule, rate, gradient))
 
     def _fit(self, branches: Sequence[Branch]) -> bool:
@@ -102,12 +105,6 @@ class Dashboard:
         self.max_norm.move(position, bound if name == "max_norm" else None, label)
         self.bars.marker.move(bound if name == "clip_value" else None, label)
         self.next_rate.move(position, rate)
-
-    def _move_bars(self, position: int, gradient: Gradient | None) -> None:
-        if gradient is not None:
-            self.bars.move(*gradient.shares(_COUNTED))
-        elif not position:  # elsewhere a gradient that was not counted leaves the one before it
-            self.bars.move(*np.zeros((2, len(_EDGES) - 1)))
 
 
 def _in_words(
@@ -167,7 +164,7 @@ def _other_in_words(other: Branch, forked_at: int, position: int) -> str:
 
 def _rule_in_words(rule: Rule | None) -> str:
     name, bound = _bound(rule)
-    what = WORDS.get(rule and type(rule), f"by {type(rule).__name__}")
+    what = WORDS.get(type(rule) if rule else None, f"by {type(rule).__name__}")
     return f"{what}, {name} {number(bound)}" if name else what
 
 

@@ -17,7 +17,7 @@ from gradlab.panels.panel import Panel, log_slider
 from gradlab.panels.player import Player
 from gradlab.steering import Steered
 
-REPAINTS = 11  # in a second, while it plays
+REPAINTS = 10.5  # in a second, while it plays
 RULES = {name: rule for rule, name in WORDS.items()}
 _BOUNDS = {"max_norm": 1.0, "clip_value": 0.01, "clip_factor": 0.01}  # a usual one of each
 _SPEEDS = {"full speed": inf, "10 steps a second": 10.0, "2 steps a second": 2.0}

@@ -167,6 +167,7 @@ class Steered:
                 way: Any = {"rule": rule or ByNorm(inf), "loss": self._loss, "watch": watch}
                 (step,) = steps(self._model, self._optimizer, [batch], **way)
         except NonFiniteGradient:
+            self.gradient = None
             with self._random.own():
                 self._change(diverged=str(find(self._model, *batch, loss=self._loss)))
             return
