@@ -183,6 +183,19 @@ def test_a_step_that_was_not_finite_has_no_answer(rule):
     assert found.fraction == found.fired[~lost].mean()
 
 
+@pytest.mark.parametrize("value", [0.0, math.nan])
+def test_a_recording_of_nothing_to_clip_answers_without_a_number(value):
+    made = [{name: torch.full(shape, value) for name, shape in LAYERS.items()}] * 2
+    recording = fed(clip.ByNorm(1.0, nonfinite="allow"), made=made)
+    for rule in (clip.ByNorm(1.0), clip.PerLayer(1.0), clip.ByValue(1.0), clip.Percentile(50.0)):
+        found = recording.what_if(rule)
+        assert not found.fired.any()
+        assert np.isnan(found.cosine).all()
+        np.testing.assert_array_equal(found.norm_after, [value, value])
+        assert "smallest coefficient 1" in repr(found)
+    assert recording.judge().word == "unused"
+
+
 def test_rules_that_need_more_than_was_recorded_are_refused():
     with pytest.raises(TypeError, match=r"rule must be ByNorm, .* got Adaptive: it needs the norm"):
         RECORDED.what_if(clip.Adaptive())

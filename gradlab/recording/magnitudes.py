@@ -85,7 +85,8 @@ class Magnitudes:
         low, part = _LOW[k], min((c - _LOW[k]) / (_HIGH[k] - _LOW[k]), 1.0)
         runs = np.arange(self._all.totals.shape[1])
         block = np.searchsorted(self._keys, runs * _NEGATIVE + k, side="right") - 1
-        (held,) = np.nonzero((block >= 0) & (self._all.runs[block] == runs))
+        held = np.flatnonzero(block >= 0)
+        held = held[self._all.runs[block[held]] == held]  # the others hold nothing below c
         block = block[held]
         places = self._all.starts[block, None] + np.arange(_BLOCK)
         inside = places < self._all.stops[block, None]

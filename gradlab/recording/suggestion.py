@@ -37,7 +37,7 @@ class Suggestion:
     def __str__(self) -> str:
         did = f"would have fired in {self.fraction:.1%} of the steps"
         if self.fraction:
-            did += f", there by {self.typical:.2g} in the median, by {self.smallest:.2g} at most"
+            did += f", times {self.typical:.2g} in the median, {self.smallest:.2g} at the least"
         return f"max_norm={self.max_norm:.3g} ({self.says}) {did}"
 
 
