@@ -45,7 +45,8 @@ def steer(run: Steered) -> Steer:
     Note:
         A grey line is what did happen with other settings, not a calculation. Yet it is one run
         with one seed: a threshold that saves this one may lose another. It stops playing when the
-        kernel is interrupted, when the panel is gone from the page, and when another one plays.
+        kernel is interrupted, when the panel is gone from the page, and when another steer panel
+        plays or is made.
     """
     if not isinstance(run, Steered):
         raise TypeError(f"run must be a steering.Steered, got {type(run).__name__}")
