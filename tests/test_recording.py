@@ -419,19 +419,47 @@ def test_an_exception_in_the_loop_keeps_what_was_recorded():
     assert "step" not in vars(scaler)
 
 
-def test_a_closure_is_refused_at_once():
+def train_by_closure(model, optimizer, call, clipped=lambda: None):
+    """As Lightning's loops do: the optimizer itself asks for the gradient."""
+    generator = torch.Generator().manual_seed(7)
+    for _ in range(10):
+        inputs = torch.randn(8, 6, generator=generator)
+
+        def closure(inputs=inputs):
+            optimizer.zero_grad()
+            loss = (model(inputs) - inputs[:, :2]).square().mean()
+            loss.backward()
+            clipped()
+            return loss
+
+        assert call(optimizer, closure) > 0
+
+
+@pytest.mark.parametrize("call", [lambda o, f: o.step(f), lambda o, f: o.step(closure=f)])
+@pytest.mark.parametrize("kind", [sgd, lambda model: torch.optim.Adam(model.parameters())])
+def test_a_gradient_that_a_closure_makes_is_clipped_and_recorded(kind, call):
+    mine, theirs = network(), network()
+    norms = []
+    train_by_closure(
+        theirs,
+        kind(theirs),
+        call,
+        lambda: norms.append(float(clip_grad_norm_(theirs.parameters(), MAX_NORM))),
+    )
+    optimizer = kind(mine)
+    with record(mine, optimizer, clip=clip.ByNorm(MAX_NORM)) as recorder:
+        train_by_closure(mine, optimizer, call)
+    assert all(map(torch.equal, mine.parameters(), theirs.parameters()))
+    assert recorder.recording.total_norm == pytest.approx(norms, rel=1e-6)
+    assert recorder.recording.fired.any()
+
+
+def test_an_optimizer_of_several_gradients_a_step_is_refused_at_once():
     model = network()
     with pytest.raises(
         TypeError, match="optimizer must compute one gradient for each step, got LB"
     ):
         record(model, torch.optim.LBFGS(model.parameters()))
-    for call in (lambda o, f: o.step(f), lambda o, f: o.step(closure=f)):
-        optimizer = sgd(model)
-        with (
-            record(model, optimizer),
-            pytest.raises(TypeError, match=r"optimizer\.step must be called without a closure"),
-        ):
-            call(optimizer, lambda: model(torch.ones(1, 6)).sum())
 
 
 @pytest.mark.parametrize(

@@ -63,16 +63,16 @@ def record(
         A ``Recorder``; ``.recording`` is what was recorded, at any time.
 
     Raises:
-        TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``; in the loop,
-            ``optimizer.step(closure)``.
+        TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``: it computes
+            several gradients for one step.
         ValueError: ``every`` or ``memory`` is below 1, ``optimizer`` updates no parameter of
             ``model``; on entering, another recorder has one of the same steps to clip.
         NonFiniteGradient: in the loop, from a rule that raises. What was recorded stays.
 
     Note:
         Do not clip yourself inside: you would clip twice, and the recorder would measure what your
-        clipping left. Gradient accumulation and ``scaler.unscale_`` need nothing; the recorder sees
-        what the optimizer is about to use.
+        clipping left. Gradient accumulation, ``scaler.unscale_`` and ``optimizer.step(closure)``
+        need nothing; the recorder sees what the optimizer is about to use.
 
     >>> from gradlab import clip
     >>> model = torch.nn.Linear(2, 1)
@@ -156,16 +156,26 @@ class Recorder:
         self._read_back()
         return self._journal.recording(None if self._rule is None else repr(self._rule))
 
-    @torch.no_grad()
     def _before_step(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        if any(value is not None for value in (*args[1:2], kwargs.get("closure"))):
-            raise TypeError(
-                "optimizer.step must be called without a closure inside a recording, got one: the "
-                "gradients that it computes could not be clipped. Call closure() before step()"
-            )
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Meet the gradients now or, where the step brings a closure, when that has made them."""
         self._calls += 1
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is None:
+            self._meet(optimizer)
+            return None
+
+        def met() -> Any:
+            loss = closure()
+            self._meet(optimizer)
+            return loss
+
+        rest = {name: value for name, value in kwargs.items() if name != "closure"}
+        return (args[0], met, *args[2:]), rest
+
+    @torch.no_grad()
+    def _meet(self, optimizer: Optimizer) -> None:
         rule, found_inf = self._rule or _MEASURE, getattr(optimizer, "found_inf", None)
         if rule.nonfinite != "allow" and found_inf is not None and found_inf.item():
             self._skip()  # here, or the rule would raise where the optimizer goes on
