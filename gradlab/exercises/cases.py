@@ -155,7 +155,7 @@ def clouds() -> "SearchStrategy[tuple[Any, ...]]":
     from hypothesis import strategies as st
 
     def decided(drawn: tuple[torch.Tensor, int]) -> bool:
-        lengths = torch.linalg.svdvals(drawn[0] - drawn[0].mean(0)).tolist()
+        lengths: list[float] = torch.linalg.svdvals(drawn[0] - drawn[0].mean(0)).tolist()
         return lengths[drawn[1] - 1] > 1.1 * ([*lengths, 0.0][drawn[1]]) + 0.1
 
     tables = st.one_of([shaped(shape) for shape in ((2, 2), (3, 2), (4, 2), (3, 3), (4, 3))])

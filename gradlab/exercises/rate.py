@@ -8,7 +8,7 @@ from gradlab.exercises.judge import UNTOUCHED, Law
 
 
 def spec(norms: torch.Tensor, rate: float) -> float:
-    recorded = sorted(norms.tolist())
+    recorded: list[float] = sorted(norms.tolist())
     for candidate in recorded:
         if sum(norm > candidate for norm in recorded) <= rate * len(recorded):
             return candidate
