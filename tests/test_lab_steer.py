@@ -54,7 +54,7 @@ def test_it_plays_follows_a_slider_meanwhile_and_pauses(panel):
     start = panel.state()
     panel.click("Play")
     seen = panel.wait_until_changed(start)
-    panel.wait_until(lambda _, words: step(words) >= 15, "it trains on")
+    panel.wait_until(lambda _, words: step(words) >= 23, "it trains on", 30)
     panel.slider("learning rate").press("ArrowLeft", 4)
     panel.wait_until(lambda _, words: "Next step: learning rate 0.0315" in words, "the new rate")
     panel.click("Pause")
@@ -63,6 +63,7 @@ def test_it_plays_follows_a_slider_meanwhile_and_pauses(panel):
     panel.tab.wait_for_timeout(300)
     assert panel.state() == paused
     assert step(paused[1]) > step(seen[1])
+    assert "Rewound" not in paused[1]
 
 
 def test_it_is_rewound_and_forked_by_hand(panel):

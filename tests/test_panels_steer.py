@@ -166,9 +166,12 @@ def test_a_rewind_to_a_step_that_was_not_kept_goes_to_the_nearest():
     run._memory = 1
     panel = panels.steer(run)
     panel.step(9)
-    kept = run.kept
-    panel.position.value = 3
-    assert run.position == panel.position.value in kept
+    assert run.kept == (0, 8, 9)
+    panel.rewind(3)
+    assert run.position == panel.position.value == 0
+    for by_hand, expected in ((1, 8), (2, 0), (5, 8), (9, 9), (8, 8), (7, 0)):
+        panel.position.value = by_hand  # a key moves by 1, and must not stick between two
+        assert run.position == panel.position.value == expected
 
 
 def test_both_futures_are_drawn_from_the_fork_on(panel):

@@ -87,7 +87,7 @@ class Steer(Panel):
         self.position = ipywidgets.IntSlider(
             0, 0, 1, description="rewind to", layout={"width": "380px"}
         )
-        self.position.observe(lambda change: self._rewound(change.new), names="value")
+        self.position.observe(lambda change: self._moved(change.new), names="value")
         self.speed = ipywidgets.Dropdown(
             options=list(_SPEEDS), description="speed", layout={"width": "230px"}
         )
@@ -131,6 +131,7 @@ class Steer(Panel):
 
     def rewind(self, step: int) -> None:
         """Go back to a step, or to the nearest whose state was kept."""
+        self.pause()
         nearest = min(self._run.kept, key=lambda kept: abs(kept - step))
         self._do(lambda: self._run.rewind(nearest))
 
@@ -208,9 +209,14 @@ class Steer(Panel):
         made = RULES[self.rule.value]
         self._run.rule = made and made(_digits(self.thresholds[BOUNDS[made]].value))
 
-    def _rewound(self, step: int) -> None:
-        if self._mover != get_ident():  # by hand, not by `show`
-            self.rewind(step)
+    def _moved(self, step: int) -> None:
+        """The position was moved by hand: to the kept step that is nearest on that side."""
+        if self._mover == get_ident():  # by `show`
+            return
+        self.pause()
+        here = self._run.position
+        side = [kept for kept in self._run.kept if (kept - here) * (step - here) > 0]
+        self.rewind(min(side, key=lambda kept: abs(kept - step), default=here))
 
     def show(self) -> str:
         """Show the run as it is now, and where the position slider stands."""
@@ -218,9 +224,10 @@ class Steer(Panel):
         for name, slider in self.thresholds.items():
             slider.layout.display = None if made and name == BOUNDS[made] else "none"
         self._mover = get_ident()
-        self.position.max = max(len(self._run.branch), 1)
-        self.position.step = self._run.every
-        self.position.value = self._run.position
+        # One message: between two, the browser would push the value into the old range, and say so.
+        with self.position.hold_sync():
+            self.position.max = max(len(self._run.branch), 1)
+            self.position.value = self._run.position
         self._mover = None
         return " ".join(filter(None, (self._error, self._dashboard.show(self._run))))
 
