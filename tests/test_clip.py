@@ -575,8 +575,30 @@ def test_numpys_numbers_are_numbers():
 
 def test_rules_are_values():
     assert ByNorm(1.0) == ByNorm(1.0) != ByNorm(2.0)
-    assert repr(ByValue(0.5)) == "ByValue(nonfinite='raise', clip_value=0.5)"
     assert Percentile(10.0) != Percentile(10.0)  # two runs have two histories
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ByNorm(1.0),
+        ByNorm(np.float32(0.5), norm_type=1, nonfinite="skip"),
+        PerLayer(math.inf, math.inf),
+        ByValue(0.25, nonfinite="allow"),
+        Percentile(),
+        Adaptive(0.01, eps=0.1),
+    ],
+)
+def test_a_rule_prints_as_it_is_written(rule):
+    names = vars(clip) | {"inf": math.inf}
+    again = eval(repr(rule), names)
+    assert repr(again) == repr(rule)
+    assert vars(again) == vars(rule) or isinstance(rule, Percentile)
+
+
+def test_a_rule_does_not_say_what_goes_without_saying():
+    assert repr(ByNorm(1)) == "ByNorm(1.0)"
+    assert repr(PerLayer(2.0, nonfinite="skip")) == "PerLayer(2.0, nonfinite='skip')"
 
 
 def test_a_result_prints_plain_numbers():

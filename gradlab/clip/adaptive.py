@@ -12,7 +12,7 @@ from gradlab.clip.gradients import Layer, joined, scale_each_, tensor_norms, uni
 from gradlab.clip.rule import EPS, Measured, Rule, ratio
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adaptive(Rule):
     """Bound each unit's gradient by its weight: adaptive gradient clipping (AGC).
 

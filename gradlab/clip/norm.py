@@ -13,7 +13,7 @@ from gradlab.clip.rule import EPS, Measured, Rule, ratio
 from gradlab.clip.running import RunningPercentile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _NormBound(Rule):
     max_norm: float
     norm_type: float = 2.0
@@ -28,7 +28,7 @@ class _NormBound(Rule):
         return float(self.norm_type)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ByNorm(_NormBound):
     """Scale all gradients by one factor, so that their total norm is at most ``max_norm``.
 
@@ -61,7 +61,7 @@ class ByNorm(_NormBound):
         return _scale_(layers, measured.total_norm, float(self.max_norm), look)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PerLayer(_NormBound):
     """Scale each parameter's gradient by its own factor, so that its norm is at most ``max_norm``.
 
@@ -95,7 +95,7 @@ class PerLayer(_NormBound):
         return ratio(after, total), fired
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Percentile(Rule):
     """Scale all gradients to a percentile of the total norms seen so far: AutoClip.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -85,7 +85,7 @@ class Measured(NamedTuple):
         return cls(units, layer_norms, torch.linalg.vector_norm(layer_norms, order), dtype)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rule(ABC):
     """A bound on gradients, and the policy for those that are not finite."""
 
@@ -94,6 +94,15 @@ class Rule(ABC):
     def __post_init__(self) -> None:
         if self.nonfinite not in get_args(Policy):
             raise ValueError(f"nonfinite must be one of {get_args(Policy)}, got {self.nonfinite!r}")
+
+    def __repr__(self) -> str:
+        """As one would write it: ``ByNorm(1.0)``, ``PerLayer(0.5, nonfinite='skip')``."""
+        bound, *others = sorted((f for f in fields(self) if f.init), key=lambda f: f.kw_only is True)
+        words = [f"{float(getattr(self, bound.name))}"]
+        for name, value in ((f.name, getattr(self, f.name)) for f in others):
+            if value != getattr(type(self), name):
+                words.append(f"{name}={value!r}" if isinstance(value, str) else f"{name}={value}")
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @torch.no_grad()
     def clip_(self, parameters: Parameters) -> Clipped:

@@ -14,7 +14,7 @@ from gradlab.clip.gradients import Layer, exceeding, grouped, joined
 from gradlab.clip.rule import Measured, Rule, ratio
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ByValue(Rule):
     """Clamp every element of every gradient to ``[-clip_value, clip_value]``.
 

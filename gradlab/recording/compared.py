@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,11 +91,9 @@ def compared(recording: Recording, rule: type[Rule]) -> Compared:
 
 def threshold(recording: Recording, rule: type[Rule]) -> float | None:
     """The threshold that was in force when a rule of this kind clipped the run; None: none was."""
-    kind, _, arguments = (recording.rule or "").partition("(")
-    given: dict[str, str] = dict(re.findall(r"(\w+)=([^,)]+)", arguments))
-    value = float(given.get("max_norm", given.get("clip_value", "inf")))
-    same = kind == rule.__name__ and float(given.get("norm_type", 2)) == 2
-    return value if same and isfinite(value) else None
+    written = re.match(rf"{rule.__name__}\(([^,)]+)", recording.rule or "")
+    value = float(written[1]) if written and "norm_type" not in written.string else inf
+    return value if isfinite(value) else None
 
 
 def own(recording: Recording) -> Rule | None:
