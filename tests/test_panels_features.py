@@ -161,7 +161,6 @@ def recorded():
 
 def test_the_lines_are_means_of_the_recorded_runs_and_the_bands_their_range(recorded):
     panel = panels.maps(recorded)
-    panel.of.value = "feature maps of a network"
     panel.unit.value = True
     chosen = recorded.where(features="network", unit=True, map="random")
     runs = chosen.values("accuracy", by=("k", "seed"))
@@ -177,8 +176,9 @@ def test_the_lines_are_means_of_the_recorded_runs_and_the_bands_their_range(reco
 
 def test_maps_that_were_tried_on_raw_features_alone_are_drawn_there_alone(recorded):
     panel = panels.maps(recorded)
+    panel.of.value = "pixels"
     assert len(panel._maps.lines["LSTM"].get_xdata()) == 0
-    panel.of.value = "feature maps of a network"
+    panel.reset()
     assert list(panel._maps.lines["LSTM"].get_xdata()) == [2, 8, 32]
     assert "LSTM" in panel.readout
     panel.k.value = 4
@@ -187,6 +187,7 @@ def test_maps_that_were_tried_on_raw_features_alone_are_drawn_there_alone(record
 
 def test_the_slider_reads_every_map_at_its_length(recorded):
     panel = panels.maps(recorded)
+    panel.of.value = "pixels"
     for k in (2, 256):
         panel.k.value = k
         assert panel.readout.startswith(f"k = {k}, pixels; accuracy on test digits")

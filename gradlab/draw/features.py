@@ -173,7 +173,7 @@ class Glyphs:
             points.set_data(*xy[digits == digit].T)
 
 
-REACH = 2.4
+REACH = 2.8
 """How far the plane of ``draw_glyphs`` reaches; points beyond are drawn on its edge."""
 
 

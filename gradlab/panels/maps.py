@@ -14,7 +14,7 @@ from gradlab.sweep import Records
 
 Floats = NDArray[np.float64]
 _NAMES = {"pca": "PCA", "random": "random", "linear": "learned", "relu": "ReLU", "lstm": "LSTM"}
-_KINDS = {"pixels": "pixels", "feature maps of a network": "network"}
+_KINDS = {"feature maps of a network": "network", "pixels": "pixels"}
 
 
 def maps(records: Records) -> Maps:
