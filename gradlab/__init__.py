@@ -21,11 +21,17 @@ Rooms, in the order in which they may import each other (``from gradlab import c
 - ``clip``: the rules that limit a gradient, each saying what it did
 - ``depth``, ``recurrence``, ``cliff``, ``geometry``, ``per_sample``: gradients measured through
   layers, through time, at a cliff, in the plane, and example by example
-- ``whatif``, ``compare``, ``divergence``, ``train``: what a rule would do, what all of them would
-  do at equal strength, where a run left the finite numbers, and the training loop
+- ``whatif``, ``divergence``: what a rule would do, and where a run left the finite numbers
 - ``recording``: the gradients of any training loop, and what another threshold would have done
+- ``train``, ``steering``: the training loop, and one with a throttle: rewind, fork
+- ``compare``: what all rules would do at equal strength
+- ``prune``: which weights can go; scores, masks, schedules, and channels that really leave
+- ``compress``: how short a feature vector can be
+- ``sweep``, ``experiments``, ``claims``: grids of runs that survive a crash, the course's own, and
+  what they say about the sources' claims
 - ``draw``: pictures from plain data
 - ``live``: a picture that repaints only what moved
+- ``report``: a recording as a figure and a table for a paper
 - ``panels``: sliders over pictures
 
 Importing ``gradlab`` loads none of them, so it costs nothing beside ``import torch``; a room is

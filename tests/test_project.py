@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 import yaml
 
 import gradlab
@@ -160,3 +161,28 @@ def test_the_readme_shows_a_picture_that_a_notebook_stores():
     stored = [output.get("data", {}).get("image/png", "") for output in outputs]
     shown = base64.b64encode((ROOT / name).read_bytes()).decode()
     assert shown in [picture.replace("\n", "") for picture in stored], "copy it from the notebook"
+
+
+def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
+    from gradlab import data, models, train
+
+    monkeypatch.chdir(tmp_path)
+    model = models.pruning_cnn(4)
+    batches = list(data.load("patches").batches(16, seed=0, steps=20))
+    inputs, targets = batches[0]
+    here = {
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.05),
+        "train": lambda model, optimizer: train.run(model, optimizer, batches),
+        "loss": torch.nn.functional.cross_entropy(model(inputs), targets),
+        "batches": batches,
+        "inputs": inputs,
+    }
+    blocks = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(block, here)
+    assert here["recording"].fired.any()
+    assert here["done"].total_norm > 0
+    assert here["small"](inputs).shape == (16, 10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gradients.pdf", "run-7"]

@@ -97,7 +97,8 @@ class Rule(ABC):
 
     def __repr__(self) -> str:
         """As one would write it: ``ByNorm(1.0)``, ``PerLayer(0.5, nonfinite='skip')``."""
-        bound, *others = sorted((f for f in fields(self) if f.init), key=lambda f: f.kw_only is True)
+        given = [f for f in fields(self) if f.init]
+        bound, *others = sorted(given, key=lambda f: f.kw_only is True)
         words = [f"{float(getattr(self, bound.name))}"]
         for name, value in ((f.name, getattr(self, f.name)) for f in others):
             if value != getattr(type(self), name):
