@@ -49,6 +49,11 @@ def test_the_deciding_runs_are_not_those_it_was_tried_out_with():
     assert 0 not in seeds
 
 
+def test_an_unknown_budget_is_refused():
+    with pytest.raises(ValueError, match="budget must be one of 'ci', 'cpu', 'gpu', got 'tpu'"):
+        FEATURES.cells("tpu")
+
+
 # The rules, on records made up so that the verdict is known
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gradlab import compress, data, device, models, train
+from gradlab.arguments import one_of
 from gradlab.sweep import Experiment
 
 FULL = 784
@@ -41,6 +42,7 @@ class Vectors:
 
 def _cells(budget: str) -> list[dict[str, Any]]:
     """The grid of a budget; cells that share a seed, and so a network, stand together."""
+    one_of("budget", budget, SEEDS)
     source = "digits"
     if budget == "gpu" and any(s.present for s in data.available() if s.name == "mnist"):
         source = "mnist"
