@@ -120,7 +120,9 @@ def manual(split: str = "train") -> TextData:
     one_of("split", split, ("train", "test"))
     from pydoc_data.topics import topics
 
-    paragraphs = (part.strip() for page in sorted(topics) for part in topics[page].split("\n\n"))
+    paragraphs = (
+        part.strip("\n") for page in sorted(topics) for part in topics[page].split("\n\n")
+    )
     tokens = encode("\n\n".join(dict.fromkeys(paragraphs)))
     cut = len(tokens) * 9 // 10
     return TextData("manual", split, tokens[:cut] if split == "train" else tokens[cut:])
