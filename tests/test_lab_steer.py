@@ -66,6 +66,14 @@ def test_it_plays_follows_a_slider_meanwhile_and_pauses(panel):
     assert "Rewound" not in paused[1]
 
 
+def test_a_run_plays_from_its_very_first_step(panel):
+    panel.slider("rewind to").press("Home")
+    panel.wait_until(lambda _, words: words.startswith("Step 0: "), "the beginning")
+    panel.click("Play")
+    panel.wait_until(lambda _, words: step(words) >= 13, "it trains on", 30)
+    panel.click("Pause")
+
+
 def test_it_is_rewound_and_forked_by_hand(panel):
     panel.slider("rewind to").press("Home")
     panel.wait_until(lambda _, words: words.startswith("Step 0: "), "the beginning")

@@ -224,10 +224,11 @@ class Steer(Panel):
         for name, slider in self.thresholds.items():
             slider.layout.display = None if made and name == BOUNDS[made] else "none"
         self._mover = get_ident()
-        # One message: between two, the browser would push the value into the old range, and say so.
-        with self.position.hold_sync():
-            self.position.max = max(len(self._run.branch), 1)
-            self.position.value = self._run.position
+        # Range and value one by one, and never a value outside: the browser would push it back in,
+        # and its message would look like a move by hand.
+        self.position.max = max(len(self._run.branch), self.position.max)
+        self.position.value = self._run.position
+        self.position.max = max(len(self._run.branch), 1)
         self._mover = None
         return " ".join(filter(None, (self._error, self._dashboard.show(self._run))))
 
