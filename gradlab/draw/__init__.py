@@ -10,21 +10,16 @@ from gradlab.draw.features import (
     REACH,
     Drawn,
     Glyphs,
-    Kinds,
-    Lengths,
-    Maps,
     Price,
     draw_back,
-    draw_explained,
     draw_glyphs,
-    draw_lengths,
-    draw_maps,
     draw_price,
 )
 from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
 from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
 from gradlab.draw.layers import Layers, draw_layers
+from gradlab.draw.lengths import Kinds, Lengths, Maps, draw_explained, draw_lengths, draw_maps
 from gradlab.draw.per_sample import Bias, Samples, draw_bias, draw_samples
 from gradlab.draw.plane import (
     Angle,
