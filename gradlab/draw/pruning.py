@@ -56,7 +56,8 @@ def draw_sparsity_axis(axes: Axes, what: str, chance: float | None = None) -> Ma
     axes.set_yticks(np.linspace(0, 1, 6), [f"{y:.0%}" for y in np.linspace(0, 1, 6)])
     if chance is not None:
         axes.axhline(chance, color="#555555", linewidth=1, linestyle=":")
-        axes.text(1.08, chance + 0.012, "guessing", color="#555555", fontsize=8)
+        end = LEAST_LEFT * 1.03
+        axes.text(end, chance + 0.012, "guessing", color="#555555", fontsize=8, ha="right")
     return draw_marker(axes)
 
 
@@ -192,11 +193,11 @@ def draw_scores(axes: Axes, edges: ArrayLike, most: float) -> Scores:
     axes.set(xlabel="score / largest score", ylabel="weights in each bar")
     staying = axes.stairs(nothing, edges, fill=True, color=AFTER, label="stay")
     going = axes.stairs(nothing, edges, fill=True, color=BEFORE, label="go")
-    marker = draw_marker(axes)
-    marker.line.set_label("threshold")
-    axes.legend(loc="upper left", borderaxespad=0.1)
-    axes.set_title("Weights by score")
+    axes.plot([], [], color=THRESHOLD, linewidth=1.6, label="threshold")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.05, 1), borderaxespad=0.1)
     decades(axes)
+    marker = draw_marker(axes)
+    axes.set_title("Weights by score")
     return Scores(going, staying, marker)
 
 
