@@ -35,10 +35,12 @@ class Suggestion:
     typical: float
 
     def __str__(self) -> str:
-        did = f"would have fired in {self.fraction:.1%} of the steps"
+        did = "would never have fired"
         if self.fraction:
-            did += f", times {self.typical:.2g} in the median, {self.smallest:.2g} at the least"
-        return f"max_norm={self.max_norm:.3g} ({self.says}) {did}"
+            did = (
+                f"would have fired in {self.fraction:.1%}, coefficient down to {self.smallest:.2g}"
+            )
+        return f"max_norm={self.max_norm:<6.3g} {self.says + ':':16} {did}"
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ class Suggestions:
     clipped: str | None
 
     def __repr__(self) -> str:
-        by = f", clipped by {self.clipped}; the norms are those before" if self.clipped else ""
+        by = f"\nIt was clipped by {self.clipped}; these norms are those before." * bool(
+            self.clipped
+        )
         return "\n".join(
             [
-                f"From {self.steps:,} steps with a finite norm, median {self.median:.3g}{by}:",
-                *(f"- {one}" for one in self.each),
-                "This is about the recorded gradients: with another threshold the run itself "
+                f"{self.steps:,} steps with a finite norm, median {self.median:.3g}.{by}",
+                *map(str, self.each),
+                "This is about the recorded gradients: with another threshold, the run itself",
                 "would have gone elsewhere.",
             ]
         )
