@@ -13,7 +13,7 @@ Rooms, in the order in which they may import each other (``from gradlab import c
 
 - ``arguments``: checks that name the argument, what is allowed, and what was given
 - ``device``: where to run, how much to run, and how to make a run repeatable
-- ``data``: real images without a download, and the usual data sets with one
+- ``data``: real images and a text without a download, and the usual data sets with one
 - ``models``: every network of the course
 - ``exercises``: functions to write, that check themselves
 - ``patterns``, ``histogram``: ``LogHistogram``, a gradient counted by magnitude, and the questions
