@@ -62,7 +62,6 @@ class Speed(Panel):
         self._found = found
         self.amount = ipywidgets.SelectionSlider(
             options=[(f"{amount:.0%}", amount) for amount in CHANNEL_AMOUNTS],
-            value=0.5,
             description="gone",
             layout={"width": "420px"},
         )
