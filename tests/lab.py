@@ -125,6 +125,7 @@ def serving(root, home):
     }
     environment = os.environ | {name: str(home / place) for name, place in places.items()}
     environment |= {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_PATH": ""}
+    environment.setdefault("OMP_NUM_THREADS", "1")  # beside a browser, more threads are slower
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
