@@ -85,7 +85,12 @@ class Steer(Panel):
         self.step_button.on_click(lambda _: self._step_by_hand())
         self.fork_button.on_click(lambda _: self.fork())
         self.position = ipywidgets.IntSlider(
-            0, 0, 1, description="rewind to", layout={"width": "380px"}
+            0,
+            0,
+            1,
+            description="rewind to",
+            layout={"width": "380px"},
+            continuous_update=False,  # it snaps to kept steps, which would fight a moving mouse
         )
         self.position.observe(lambda change: self._moved(change.new), names="value")
         self.speed = ipywidgets.Dropdown(
