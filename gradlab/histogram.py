@@ -207,12 +207,12 @@ class LogHistogram:
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
         """Sum of the magnitudes below each edge."""
-        return _running(self.counts.sum(axis=0) * _mean(_LOW, _HIGH))
+        return _running(self.counts.sum(axis=0) * mean(_LOW, _HIGH))
 
     @cached_property
     def _squares(self) -> NDArray[np.float64]:
         """Sum of the squares below each edge."""
-        return _running(self.counts.sum(axis=0) * _mean_square(_LOW, _HIGH))
+        return _running(self.counts.sum(axis=0) * mean_square(_LOW, _HIGH))
 
     def _split(self, threshold: Any) -> tuple[Any, Any, Any]:
         """The bin of each threshold, how many of its elements lie below, and its lower edge."""
@@ -230,9 +230,9 @@ class LogHistogram:
         """Squared norm after clamping, and dot product with the elements before it."""
         c = min(positive("clip_value", clip_value, may_be_inf=True), float(EDGES[-1]))
         k, inside, low = self._split(c)
-        square = self._squares[k] + inside * _mean_square(low, c)
+        square = self._squares[k] + inside * mean_square(low, c)
         above = self._below[-1] - self._below[k] - inside
-        sum_above = self._sums[-1] - self._sums[k] - inside * _mean(low, c)
+        sum_above = self._sums[-1] - self._sums[k] - inside * mean(low, c)
         return float(square + c * c * above), float(square + c * sum_above)
 
 
@@ -265,11 +265,13 @@ def merge(histograms: Mapping[str, LogHistogram]) -> LogHistogram:
     return reduce(add, histograms.values(), LogHistogram.empty())
 
 
-def _mean(low: Any, high: Any) -> Any:
+def mean(low: Any, high: Any) -> Any:
+    """The mean of numbers spread evenly from ``low`` to ``high``."""
     return (low + high) / 2
 
 
-def _mean_square(low: Any, high: Any) -> Any:
+def mean_square(low: Any, high: Any) -> Any:
+    """The mean of their squares."""
     return (low * low + low * high + high * high) / 3
 
 

@@ -151,3 +151,9 @@ def test_a_layer_that_would_be_emptied_is_named():
     cut = prune.rank(prune.score(network(values))).at(2 / count)
     assert cut.emptied == ("0.weight",)
     assert "nothing is left of 0.weight" in repr(cut)
+
+
+def test_a_layer_that_is_not_there_has_no_mask():
+    scores = prune.Scores("own", {"fc.weight": torch.tensor([[0.3, 0.1]])}, {})
+    with pytest.raises(ValueError, match=r"layer must be one of 'fc\.weight', got 'fc'"):
+        prune.rank(scores).at(0.5).mask("fc")

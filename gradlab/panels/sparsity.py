@@ -20,6 +20,7 @@ from gradlab.data import ImageData
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 from gradlab.prune import CRITERIA, Cut, Ranking, Scores
+from gradlab.prune.weights import refuse_masks
 
 LARGEST = "largest first"
 SCOPES = ("all layers together", "each layer alone")
@@ -61,8 +62,7 @@ def sparsity(
     one_of("criterion", criterion, (*CRITERIA, LARGEST))
     within("amount", amount, 0, GRID[-1])
     prune.prunable(model)
-    if masked := list(prune.masks(model.state_dict())):
-        raise ValueError(f"model must have no masks (bake_ first), got masks on {masked}")
+    refuse_masks(model)
     # with the channels last, a pass takes half the time on a CPU
     copy = deepcopy(model).to(memory_format=torch.channels_last)
     return SparsityPanel(copy, list(batches), images, criterion, amount)
@@ -132,7 +132,7 @@ class SparsityPanel(Panel):
         together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
         relative = abs(cut.thresholds[0]) / ranked.largest
         self._scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
-        stays = _tiles(cut.masks()[cut.layers[0]])
+        stays = _tiles(cut.mask(cut.layers[0]))
         self._holes.move(np.where(stays, self._weights, np.nan))
 
         curve = [self._measured.get((criterion, scope, at), np.nan) for at in GRID]

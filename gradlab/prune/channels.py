@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from gradlab.arguments import within
 from gradlab.prune.scores import Scores, score
-from gradlab.prune.weights import survey, undisturbed
+from gradlab.prune.weights import refuse_masks, undisturbed
 
 
 def narrow(
@@ -60,9 +60,7 @@ def narrow(
     amount = within("amount", amount, 0, 1)
     if amount == 1:
         raise ValueError("amount must be below 1: a layer without channels passes nothing on")
-    masked = [name for name, weight in survey(model).weights.items() if weight.mask is not None]
-    if masked:
-        raise ValueError(f"model must have no masks (bake_ first), got masks on {masked}")
+    refuse_masks(model)
     try:
         from torch_pruning import DependencyGraph, ops
     except ModuleNotFoundError as error:

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradlab.arguments import within
+from gradlab.arguments import one_of, within
 from gradlab.prune.scores import GONE, Scores
 from gradlab.prune.sparsity import Sparsity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cut(Sparsity):
-    """Which weights go, as counts; ``masks()`` says it weight by weight.
+    """Which weights go, as counts; ``mask`` and ``masks`` say it weight by weight.
 
     ``sizes``, ``zeros``, ``per_layer``, ``total`` and ``emptied`` are those of the model once the
     masks are on it.
@@ -33,10 +33,18 @@ class Cut(Sparsity):
     _ranks: Mapping[str, Tensor] = field(repr=False)
     _first: NDArray[np.int64] = field(repr=False)
 
+    def mask(self, layer: str) -> Tensor:
+        """The mask of one layer: bool, in the weight's shape, on the CPU; True where it stays.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        one_of("layer", layer, self.layers)
+        return self._ranks[layer] >= int(self._first[self.layers.index(layer)])
+
     def masks(self) -> dict[str, Tensor]:
-        """By name of the weight, bool, on the CPU: True where the weight stays."""
-        pairs = zip(self._ranks.items(), self._first, strict=True)
-        return {name: ranks >= int(first) for (name, ranks), first in pairs}
+        """The masks of all layers, by name of the weight."""
+        return {layer: self.mask(layer) for layer in self.layers}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

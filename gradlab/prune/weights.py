@@ -118,6 +118,17 @@ def prunable(model: nn.Module) -> dict[str, Weight]:
     return found.prunable
 
 
+def refuse_masks(model: nn.Module) -> None:
+    """Refuse a model that holds masks.
+
+    Raises:
+        ValueError: it does; the message names the weights.
+    """
+    masked = [name for name, weight in survey(model).weights.items() if weight.mask is not None]
+    if masked:
+        raise ValueError(f"model must have no masks (bake_ first), got masks on {masked}")
+
+
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, and afterwards everything that a pass leaves behind as it was."""

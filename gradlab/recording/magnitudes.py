@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.histogram import mean, mean_square
 from gradlab.patterns import BINS, CODES, EDGES
 from gradlab.recording.histograms import Histograms
 
@@ -19,7 +20,7 @@ _NEGATIVE = CODES // 2  # the first code of a negative element
 _LOW, _HIGH = EDGES[:-1], EDGES[1:]
 # By bin: 1, mean magnitude and mean square of an element; 0 for what is zero or not finite.
 _POWERS = np.zeros((3, _NEGATIVE))
-_POWERS[:, :BINS] = np.ones(BINS), (_LOW + _HIGH) / 2, (_LOW**2 + _LOW * _HIGH + _HIGH**2) / 3
+_POWERS[:, :BINS] = np.ones(BINS), mean(_LOW, _HIGH), mean_square(_LOW, _HIGH)
 
 
 class Clamped(NamedTuple):
@@ -96,9 +97,9 @@ class Magnitudes:
         whole = np.where(bins < k, counts, 0.0)
         partial = part * np.where(bins == k, counts, 0).sum(-1)
         found = np.zeros_like(self._all.totals)
-        for power, mean in enumerate((1.0, (low + c) / 2, (low * low + low * c + c * c) / 3)):
+        for power, one in enumerate((1.0, mean(low, c), mean_square(low, c))):
             among = np.einsum("ij,ij->i", whole, _POWERS[power].take(bins))
-            found[power, held] = self._all.sums[power, block] + among + partial * mean
+            found[power, held] = self._all.sums[power, block] + among + partial * one
         return found
 
     def _bins(self, places: NDArray[np.int64]) -> NDArray[np.uint16]:
