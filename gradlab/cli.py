@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from gradlab import __version__
 
 if TYPE_CHECKING:
-    from gradlab.course import Copied
-    from gradlab.sweep import Records
+    from gradlab.course.notebooks import Copied
+    from gradlab.course.sweep import Records
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,18 +123,18 @@ def _count(text: str) -> int:
 
 
 def _lab(folder: Path | None, port: int | None, browser: bool, extra: list[str]) -> int:
-    from gradlab import course, doctor
+    from gradlab.course import doctor, notebooks
 
     try:
         from jupyterlab.labapp import LabApp
     except ModuleNotFoundError as error:
         return _fail(f"JupyterLab cannot be loaded ({error}). Install it: {doctor.INSTALL}")
 
-    if folder is None and course.checkout():
-        folder = course.notebooks()
+    if folder is None and notebooks.checkout():
+        folder = notebooks.notebooks()
     else:
         folder = folder or Path("gradlab-notebooks")
-        _tell(folder, course.copy_into(folder))
+        _tell(folder, notebooks.copy_into(folder))
     LabApp.launch_instance(_jupyter_arguments(folder.resolve(), port, browser, extra))
     return 0
 
@@ -143,7 +143,7 @@ def _jupyter_arguments(
     folder: Path, port: int | None, browser: bool, extra: list[str]
 ) -> list[str]:
     """Only this machine is listened to: JupyterLab refuses to start on a second ``--ip``."""
-    from gradlab.course import FIRST
+    from gradlab.course.notebooks import FIRST
 
     arguments = [
         *extra,
@@ -173,7 +173,7 @@ def _tell(folder: Path, copied: "Copied") -> None:
 
 
 def _doctor() -> int:
-    from gradlab import doctor
+    from gradlab.course import doctor
 
     findings = doctor.examine()
     width = max(len(finding.subject) for finding in findings)
@@ -187,7 +187,8 @@ def _doctor() -> int:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from gradlab import device, experiments, sweep
+    from gradlab import experiments
+    from gradlab.course import device, sweep
 
     if arguments.name is None:
         width = max(map(len, experiments.ALL), default=0)

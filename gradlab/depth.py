@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gradlab.models import Activation
+from gradlab.course.models import Activation
 
 Norm = Literal["layer", "batch"] | None
 

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
 from gradlab.clip.gradients import gather
-from gradlab.data import ImageData
+from gradlab.course.data import ImageData
 from gradlab.divergence import Origin, find
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gradlab.clip import NonFiniteGradient
-from gradlab.sweep import Experiment
+from gradlab.course.sweep import Experiment
 
 
 def cells(budget):

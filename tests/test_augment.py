@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.data.augment import flip, random_crop
+from gradlab.course.data.augment import flip, random_crop
 
 
 def generator(seed=0):

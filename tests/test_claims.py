@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab import claims, experiments, sweep
+from gradlab import claims, experiments
 from gradlab.claims import Claim, TooFewSeeds, Verdict, over_seeds, paired
-from gradlab.sweep import Provenance, Records, Row
-from gradlab.sweep.provenance import Machine
+from gradlab.course import sweep
+from gradlab.course.sweep import Provenance, Records, Row
+from gradlab.course.sweep.provenance import Machine
 
 MACHINE = Machine(
     python="3",

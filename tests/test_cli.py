@@ -10,7 +10,8 @@ import pytest
 import sweeping
 
 import gradlab
-from gradlab import cli, course, experiments, sweep
+from gradlab import cli, experiments
+from gradlab.course import notebooks, sweep
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def checkout(tmp_path, monkeypatch):
     root = tmp_path / "checkout"
     (root / "notebooks").mkdir(parents=True)
     (root / "pyproject.toml").write_text('[project]\nname = "gradlab-course"\n')
-    (root / "notebooks" / course.FIRST).write_text("start")
-    monkeypatch.setattr(course, "_PACKAGE", root / "gradlab")
+    (root / "notebooks" / notebooks.FIRST).write_text("start")
+    monkeypatch.setattr(notebooks, "_PACKAGE", root / "gradlab")
     monkeypatch.chdir(tmp_path)
     return root
 
@@ -57,24 +58,24 @@ def test_a_checkout_opens_its_notebooks_in_place(checkout, started):
 def test_a_checkout_copies_into_a_folder_that_is_named(checkout, started, tmp_path):
     assert cli.main(["lab", "mine"]) == 0
     assert root_dir(started[0]) == tmp_path / "mine"
-    assert (tmp_path / "mine" / course.FIRST).read_text() == "start"
+    assert (tmp_path / "mine" / notebooks.FIRST).read_text() == "start"
 
 
 def test_an_installed_wheel_copies_into_gradlab_notebooks(installed, started, tmp_path, capsys):
     assert cli.main(["lab"]) == 0
     assert root_dir(started[0]) == tmp_path / "gradlab-notebooks"
-    assert f"gradlab-notebooks/{course.FIRST}: new" in capsys.readouterr().out
+    assert f"gradlab-notebooks/{notebooks.FIRST}: new" in capsys.readouterr().out
 
 
 def test_the_screen_names_the_new_version_of_a_notebook_that_you_changed(
     installed, started, tmp_path, capsys
 ):
     cli.main(["lab", "mine"])
-    (tmp_path / "mine" / course.FIRST).write_text("mine")
-    (installed / "gradlab" / "notebooks" / course.FIRST).write_text("newer")
+    (tmp_path / "mine" / notebooks.FIRST).write_text("mine")
+    (installed / "gradlab" / "notebooks" / notebooks.FIRST).write_text("newer")
     cli.main(["lab", "mine"])
     newer = f"00_start_here.{gradlab.__version__}.ipynb"
-    said = f"{Path('mine', course.FIRST)}: kept as you changed it; the new version is {newer}"
+    said = f"{Path('mine', notebooks.FIRST)}: kept as you changed it; the new version is {newer}"
     assert said in capsys.readouterr().out
     assert (tmp_path / "mine" / newer).read_text() == "newer"
 
@@ -82,7 +83,7 @@ def test_the_screen_names_the_new_version_of_a_notebook_that_you_changed(
 def test_the_course_opens_on_this_machine_only_at_its_first_page(checkout, started):
     cli.main(["lab"])
     assert "--ServerApp.ip=127.0.0.1" in started[0]
-    assert f"--LabApp.default_url=/lab/tree/{course.FIRST}" in started[0]
+    assert f"--LabApp.default_url=/lab/tree/{notebooks.FIRST}" in started[0]
     assert not any("token" in word or "password" in word for word in started[0])
 
 
@@ -132,9 +133,9 @@ def test_a_file_in_the_way_is_named(installed, started, tmp_path, capsys):
 
 
 def test_a_package_without_notebooks_is_an_error(installed, started, capsys):
-    (installed / "gradlab" / "notebooks" / course.FIRST).unlink()
+    (installed / "gradlab" / "notebooks" / notebooks.FIRST).unlink()
     assert cli.main(["lab"]) == 1
-    assert f"no {course.FIRST}" in capsys.readouterr().err
+    assert f"no {notebooks.FIRST}" in capsys.readouterr().err
 
 
 def test_version(capsys):

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gradlab import clip, compare, models
+from gradlab import clip, compare
+from gradlab.course import models
 
 SHARES = st.floats(0.02, 1.0)
 

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from torch import nn
 
-from gradlab import compress, data, models
+from gradlab import compress
 from gradlab.compress import PCA
+from gradlab.course import data, models
 
 
 def cloud(n=200, d=12, seed=0):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gradlab import course
+from gradlab.course import notebooks
 
-START, CLIP = course.FIRST, "02_clipping.ipynb"
+START, CLIP = notebooks.FIRST, "02_clipping.ipynb"
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def shipped(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / START).write_text("start, old")
     (folder / CLIP).write_text("clip, old")
-    monkeypatch.setattr(course, "notebooks", lambda: folder)
+    monkeypatch.setattr(notebooks, "notebooks", lambda: folder)
     return folder
 
 
@@ -26,7 +26,7 @@ def mine(tmp_path):
 
 
 def newer(name: str) -> str:
-    return name.replace(".ipynb", f".{course.__version__}.ipynb")
+    return name.replace(".ipynb", f".{notebooks.__version__}.ipynb")
 
 
 def texts(folder):
@@ -34,104 +34,104 @@ def texts(folder):
 
 
 def test_the_first_copy_brings_everything(shipped, mine):
-    assert course.copy_into(mine) == course.Copied(written=(START, CLIP))
+    assert notebooks.copy_into(mine) == notebooks.Copied(written=(START, CLIP))
     assert texts(mine) == texts(shipped)
 
 
 def test_a_second_copy_does_nothing(shipped, mine):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     before = {path: path.stat().st_mtime_ns for path in mine.glob("*.ipynb")}
-    assert course.copy_into(mine) == course.Copied()
+    assert notebooks.copy_into(mine) == notebooks.Copied()
     assert {path: path.stat().st_mtime_ns for path in mine.glob("*.ipynb")} == before
 
 
 def test_an_unchanged_copy_is_updated(shipped, mine):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     (shipped / CLIP).write_text("clip, new")
-    assert course.copy_into(mine) == course.Copied(updated=(CLIP,))
+    assert notebooks.copy_into(mine) == notebooks.Copied(updated=(CLIP,))
     assert texts(mine) == texts(shipped)
 
 
 def test_a_changed_copy_is_kept(shipped, mine):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     (mine / CLIP).write_text("clip, mine")
-    assert course.copy_into(mine) == course.Copied(kept=(CLIP,))
+    assert notebooks.copy_into(mine) == notebooks.Copied(kept=(CLIP,))
     assert texts(mine) == {START: "start, old", CLIP: "clip, mine"}
 
 
 def test_the_new_version_of_a_changed_copy_is_put_beside_it(shipped, mine):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     (mine / CLIP).write_text("clip, mine")
     (shipped / CLIP).write_text("clip, new")
-    assert course.copy_into(mine) == course.Copied(beside=((CLIP, newer(CLIP)),))
+    assert notebooks.copy_into(mine) == notebooks.Copied(beside=((CLIP, newer(CLIP)),))
     assert texts(mine) == {
         START: "start, old",
         CLIP: "clip, mine",
         newer(CLIP): "clip, new",
     }
-    assert course.copy_into(mine) == course.Copied(kept=(CLIP,))
+    assert notebooks.copy_into(mine) == notebooks.Copied(kept=(CLIP,))
 
 
 def test_a_new_version_that_you_changed_is_kept_too(shipped, mine):
     test_the_new_version_of_a_changed_copy_is_put_beside_it(shipped, mine)
     (mine / newer(CLIP)).write_text("clip, new, mine")
     (shipped / CLIP).write_text("clip, newer")
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     assert texts(mine)[newer(CLIP)] == "clip, new, mine"
 
 
 def test_a_deleted_copy_comes_back(shipped, mine):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     (mine / CLIP).unlink()
-    assert course.copy_into(mine) == course.Copied(written=(CLIP,))
+    assert notebooks.copy_into(mine) == notebooks.Copied(written=(CLIP,))
 
 
 def test_your_own_files_are_left_alone(shipped, mine):
     mine.mkdir(parents=True)
     (mine / "my_own.ipynb").write_text("mine")
     (mine / START).write_text("mine, before gradlab came")
-    assert course.copy_into(mine).beside == ((START, newer(START)),)
+    assert notebooks.copy_into(mine).beside == ((START, newer(START)),)
     assert texts(mine)["my_own.ipynb"] == "mine"
     assert texts(mine)[START] == "mine, before gradlab came"
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "[]", "null", '{"00_start_here.ipynb": 7}', "\xff"])
 def test_without_a_readable_manifest_nothing_is_overwritten(shipped, mine, manifest):
-    course.copy_into(mine)
-    (mine / course.MANIFEST).write_bytes(manifest.encode("latin-1"))
+    notebooks.copy_into(mine)
+    (mine / notebooks.MANIFEST).write_bytes(manifest.encode("latin-1"))
     (mine / START).write_text("start, mine")
     (shipped / START).write_text("start, new")
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     assert texts(mine)[START] == "start, mine"
-    assert set(json.loads((mine / course.MANIFEST).read_text())) == {START, CLIP}
+    assert set(json.loads((mine / notebooks.MANIFEST).read_text())) == {START, CLIP}
 
 
 def test_a_crash_while_writing_leaves_the_old_file(shipped, mine, monkeypatch):
-    course.copy_into(mine)
+    notebooks.copy_into(mine)
     (shipped / START).write_text("start, new")
 
     def crash(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(course.os, "replace", crash)
+    monkeypatch.setattr(notebooks.os, "replace", crash)
     with pytest.raises(OSError, match="no space left"):
-        course.copy_into(mine)
+        notebooks.copy_into(mine)
     assert texts(mine)[START] == "start, old"
 
 
 def test_a_checkout_holds_its_notebooks():
-    assert course.notebooks() == course.checkout() / "notebooks"
+    assert notebooks.notebooks() == notebooks.checkout() / "notebooks"
 
 
 def test_a_package_without_its_notebooks_says_where_they_should_be(tmp_path, monkeypatch):
-    monkeypatch.setattr(course, "_PACKAGE", tmp_path / "gradlab")
-    assert course.checkout() is None
+    monkeypatch.setattr(notebooks, "_PACKAGE", tmp_path / "gradlab")
+    assert notebooks.checkout() is None
     with pytest.raises(FileNotFoundError, match=f"no {START} in .*gradlab.notebooks"):
-        course.notebooks()
+        notebooks.notebooks()
 
 
 @pytest.mark.parametrize("toml", ['[project]\nname = "other"\n', "[project\n", ""])
 def test_the_folder_of_another_project_is_no_checkout(tmp_path, monkeypatch, toml):
     (tmp_path / "pyproject.toml").write_text(toml)
-    monkeypatch.setattr(course, "_PACKAGE", tmp_path / "gradlab")
-    assert course.checkout() is None
+    monkeypatch.setattr(notebooks, "_PACKAGE", tmp_path / "gradlab")
+    assert notebooks.checkout() is None

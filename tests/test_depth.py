@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import depth, models
+from gradlab import depth
+from gradlab.course import models
 
 ACTIVATIONS = ["linear", "relu", "tanh", "gelu"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import device
+from gradlab.course import device
 
 
 def test_the_best_device_is_one_that_can_compute():

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gradlab import divergence, models
+from gradlab import divergence
+from gradlab.course import models
 
 INPUTS, TARGETS = torch.ones(4, 5), torch.tensor([0, 1, 2, 0])
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gradlab import cli, data, device, doctor
+from gradlab import cli
+from gradlab.course import data, device, doctor
 
 
 @pytest.fixture

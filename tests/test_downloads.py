@@ -20,8 +20,8 @@ import pytest
 import torch
 from torchvision import datasets
 
-from gradlab import data
-from gradlab.data import downloads
+from gradlab.course import data
+from gradlab.course.data import downloads
 
 RANDOM = np.random.default_rng(0)
 PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -166,7 +166,7 @@ def test_missing_files_are_named_with_their_folder_and_the_way_to_get_them(
         data.load(name, root=tmp_path)
     message = str(caught.value)
     assert f"lacks {path.name} in {path.parent}" in message
-    assert f'gradlab.data.load("{name}", download=True)' in message
+    assert f'gradlab.course.data.load("{name}", download=True)' in message
     assert "GRADLAB_DATA" in message
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradlab.data import embedded
+from gradlab.course.data import embedded
 
 READERS = {
     "digits": embedded.digits,

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import clip, exercises
+from gradlab import clip
 from gradlab.clip.running import RELATIVE_ERROR
-from gradlab.exercises import judge, values
-from gradlab.exercises.agc import agc_ratio
-from gradlab.exercises.by_global_norm import clip_by_global_norm
-from gradlab.exercises.exercise import Exercise
-from gradlab.exercises.judge import ANSWERS, FORM, IN_PLACE, STOPS, TAKES, UNTOUCHED
-from gradlab.exercises.linear_chain import gradient_norm_of_linear_chain
-from gradlab.exercises.unscaling import unscale_then_clip
+from gradlab.course import exercises
+from gradlab.course.exercises.agc import agc_ratio
+from gradlab.course.exercises.by_global_norm import clip_by_global_norm
+from gradlab.course.exercises.checking import judge, values
+from gradlab.course.exercises.checking.exercise import Exercise
+from gradlab.course.exercises.checking.judge import ANSWERS, FORM, IN_PLACE, STOPS, TAKES, UNTOUCHED
+from gradlab.course.exercises.linear_chain import gradient_norm_of_linear_chain
+from gradlab.course.exercises.unscaling import unscale_then_clip
 
 EXERCISES = pytest.mark.parametrize("exercise", exercises.ALL, ids=lambda each: each.name)
 MISTAKES = pytest.mark.parametrize(
@@ -440,7 +441,7 @@ def test_hypothesis_comes_with_the_first_check_and_leaves_no_folder(tmp_path) ->
 
 
 def test_without_hypothesis_a_check_says_what_to_install(monkeypatch) -> None:
-    monkeypatch.setattr("gradlab.exercises.exercise.find_spec", lambda name: None)
+    monkeypatch.setattr("gradlab.course.exercises.checking.exercise.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install hypothesis"):
         by_value.check(by_value.answer)
 

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from gradlab import claims, sweep
+from gradlab import claims
+from gradlab.course import sweep
+from gradlab.course.sweep import Records, Row
 from gradlab.experiments import features
 from gradlab.experiments.features import FEATURES
-from gradlab.sweep import Records, Row
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab import claims, data, sweep, train
+from gradlab import claims, train
+from gradlab.course import data, sweep
+from gradlab.course.sweep import Records, Row
 from gradlab.experiments import pruning
 from gradlab.experiments.pruning import AMOUNTS
-from gradlab.sweep import Records, Row
 
 SMALL = {"seed": 0, "data": "patches", "width": 4, "batch_size": 16, "steps": 2, "tuning_steps": 4}
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.data.augment import flip
-from gradlab.data.images import ImageData
+from gradlab.course.data.augment import flip
+from gradlab.course.data.images import ImageData
 
 
 def numbered(n):

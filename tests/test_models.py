@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torchvision.models import get_model, get_model_weights
 
-from gradlab import models
+from gradlab.course import models
 
 SMALL = {
     "mlp": lambda: models.mlp(4, 8, inputs=12, outputs=5),

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gradlab import models
-from gradlab.data import manual
-from gradlab.models.sequences import CausalAttention
+from gradlab.course import models
+from gradlab.course.data import manual
+from gradlab.course.models.sequences import CausalAttention
 
 SMALL = {
     "lstm": lambda: models.lstm(8, characters=12),

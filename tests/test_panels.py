@@ -8,7 +8,8 @@ import ipywidgets
 import pytest
 import torch
 
-from gradlab import histogram, models, panels
+from gradlab import histogram, panels
+from gradlab.course import models
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import compress, data, draw, models, panels, sweep
+from gradlab import compress, draw, panels
 from gradlab.compress import Vectors
+from gradlab.course import data, models, sweep
 from gradlab.panels.features import LENGTHS
 from gradlab.panels.panel import percent
 

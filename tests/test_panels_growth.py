@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import depth, draw, models, panels, recurrence
+from gradlab import depth, draw, panels, recurrence
+from gradlab.course import models
 from gradlab.draw.growth import HIGHEST, LOWEST
 from gradlab.live import subplots
 from gradlab.panels.growth import edges

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab import data, draw, models, panels, prune, train
+from gradlab import draw, panels, prune, train
+from gradlab.course import data, models
+from gradlab.course.sweep import Records, Row
 from gradlab.experiments import pruning
 from gradlab.panels.panel import percent
-from gradlab.sweep import Records, Row
 
 
 @pytest.fixture(scope="module")

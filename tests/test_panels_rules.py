@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradlab import compare, draw, models, panels
+from gradlab import compare, draw, panels
+from gradlab.course import models
 from gradlab.panels.panel import number
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gradlab import models
+from gradlab.course import models
 from gradlab.per_sample import SampleGradients, per_sample_gradients
 
 

@@ -51,7 +51,9 @@ def test_the_wheel_carries_the_library_and_every_notebook(tmp_path):
     assert notebooks
     assert {name for name in carried if name.startswith("gradlab/notebooks/")} == notebooks
     assert {"gradlab/cli.py", "gradlab/py.typed", "gradlab/panels/__init__.py"} <= carried
-    records = {f"gradlab/records/{path.name}" for path in ROOT.glob("gradlab/records/*")}
+    records = {
+        f"gradlab/course/records/{path.name}" for path in ROOT.glob("gradlab/course/records/*")
+    }
     assert records
     assert records <= carried
     assert {name.split("/")[0] for name in carried} == {
@@ -164,7 +166,8 @@ def test_the_readme_shows_a_picture_that_a_notebook_stores():
 
 
 def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
-    from gradlab import data, models, train
+    from gradlab import train
+    from gradlab.course import data, models
 
     monkeypatch.chdir(tmp_path)
     model = models.pruning_cnn(4)

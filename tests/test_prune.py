@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as torch_prune
 
-from gradlab import data, models, prune, train
+from gradlab import prune, train
+from gradlab.course import data, models
 
 LAYERS = ["conv1.weight", "conv2.weight", "conv3.weight", "fc1.weight", "fc2.weight"]
 

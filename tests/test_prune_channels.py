@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torchvision.models import mobilenet_v2, resnet18
 
-from gradlab import models, prune
+from gradlab import prune
+from gradlab.course import models
 
 NETWORKS = {
     "pruning_cnn": lambda: models.pruning_cnn(4),

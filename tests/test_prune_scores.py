@@ -9,7 +9,8 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from gradlab import models, prune
+from gradlab import prune
+from gradlab.course import models
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab import data, models, train
+from gradlab import train
 from gradlab.clip import ByNorm, ByValue, Percentile
+from gradlab.course import data, models
 from gradlab.histogram import LogHistogram
 from gradlab.steering import Steered
 

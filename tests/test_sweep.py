@@ -18,10 +18,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab import device, experiments, sweep
-from gradlab.sweep import journal, plain, workers
-from gradlab.sweep.provenance import here
-from gradlab.sweep.records import Records, Row
+from gradlab import experiments
+from gradlab.course import device, sweep
+from gradlab.course.sweep import journal, plain, workers
+from gradlab.course.sweep.provenance import here
+from gradlab.course.sweep.records import Records, Row
 
 TESTS = Path(__file__).parent
 
@@ -184,8 +185,8 @@ def test_killed_ten_times_a_sweep_loses_nothing_and_repeats_nothing(tmp_path):
         import sys; sys.path.insert(0, {str(TESTS)!r})
         import types, concurrent.futures, time, pathlib
         from gradlab import sweep
-        from gradlab.sweep import workers
-        from gradlab.sweep.provenance import Machine
+        from gradlab.course.sweep import workers
+        from gradlab.course.sweep.provenance import Machine
         workers.here = lambda: Machine(python="", torch="", torchvision=None, numpy="",
             gradlab="", device="", processor="", cores=1, threads=1, memory=None)
         def slow(cell):
@@ -405,7 +406,7 @@ def test_an_executor_that_gives_up_stops_the_sweep(path):
 
 
 def test_importing_the_room_does_not_load_torch():
-    program = "import sys, gradlab.sweep; assert 'torch' not in sys.modules"
+    program = "import sys, gradlab.course.sweep; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

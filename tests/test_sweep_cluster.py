@@ -5,7 +5,7 @@ import sys
 import pytest
 import sweeping
 
-from gradlab import sweep
+from gradlab.course import sweep
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.data import manual
-from gradlab.data.text import CHARACTERS, TextData, decode, encode
+from gradlab.course.data import manual
+from gradlab.course.data.text import CHARACTERS, TextData, decode, encode
 
 
 def counting(n):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gradlab import clip, data, models, train
+from gradlab import clip, train
+from gradlab.course import data, models
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gradlab import data
-from gradlab.data.wider import WiderFace
+from gradlab.course import data
+from gradlab.course.data.wider import WiderFace
 
 # Two photographs: one wide with two faces and a box without width, one tall without any face
 # (the real file then has a line of zeros).
@@ -101,7 +101,7 @@ def test_a_missing_folder_is_named_with_the_way_to_get_it(root, folder):
     (root / "widerface" / folder).rename(root / "elsewhere")
     with pytest.raises(FileNotFoundError, match=f"lacks {folder} in {root / 'widerface'}") as e:
         data.wider_face("val", root=root)
-    assert "gradlab.data.wider_face(download=True)" in str(e.value)
+    assert "gradlab.course.data.wider_face(download=True)" in str(e.value)
 
 
 def test_missing_annotations_are_named(root):

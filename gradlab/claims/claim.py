@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradlab.arguments import one_of
-from gradlab.sweep import Provenance, Records
+from gradlab.course.sweep import Provenance, Records
 
 Word = Literal["holds", "fails", "depends", "not testable"]
 

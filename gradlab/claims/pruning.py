@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.claims.claim import Claim, Seeds, Verdict, Word, over_seeds, paired
+from gradlab.course.sweep import Records
 from gradlab.experiments.pruning import AMOUNTS, LARGEST
-from gradlab.sweep import Records
 
 Accuracies = NDArray[np.float64]  # (seeds, amounts)
 

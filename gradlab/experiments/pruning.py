@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gradlab import data, device, models, prune, train
-from gradlab.data import ImageData
-from gradlab.sweep import Experiment
+from gradlab import prune, train
+from gradlab.course import data, device, models
+from gradlab.course.data import ImageData
+from gradlab.course.sweep import Experiment
 
 AMOUNTS = (0.0, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Shares of the weights that go, in the curves."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gradlab.course.sweep import Records
 from gradlab.experiments.pruning import AMOUNTS
 from gradlab.panels.curves import Curves, Runs
-from gradlab.sweep import Records
 
 AT_ONCE = "at once, all layers together"
 EACH_LAYER = "at once, each layer alone"

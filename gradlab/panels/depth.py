@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from gradlab import draw, models
+from gradlab import draw
 from gradlab.arguments import whole, within
+from gradlab.course import models
+from gradlab.course.models import Activation
 from gradlab.depth import LayerGradients, Norm, expected, measured
 from gradlab.live import LivePicture, subplots
-from gradlab.models import Activation
 from gradlab.panels.growth import edges
 from gradlab.panels.panel import Panel, number
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gradlab.course.sweep import Records
 from gradlab.experiments.pruning import AMOUNTS
 from gradlab.panels.curves import Curves, Runs
-from gradlab.sweep import Records
 
 
 def gap(records: Records) -> Gap:

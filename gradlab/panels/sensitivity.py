@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gradlab.course.sweep import Records
 from gradlab.experiments.pruning import AMOUNTS
 from gradlab.panels.curves import Curves, Runs
-from gradlab.sweep import Records
 
 
 def sensitivity(records: Records) -> Curves:

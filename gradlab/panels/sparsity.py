@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gradlab import draw, prune, train
 from gradlab.arguments import one_of, within
-from gradlab.data import ImageData
+from gradlab.course.data import ImageData
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 from gradlab.prune import CRITERIA, Cut, Ranking, Scores

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab import draw
+from gradlab.course.sweep import Records
 from gradlab.experiments.pruning import CHANNEL_AMOUNTS
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
-from gradlab.sweep import Records
 
 NETWORKS = {"dense": "unpruned", "zeros": "weights zero", "channels": "channels out"}
 PICTURES = {

@@ -11,7 +11,8 @@ import torch
 from bench_depth import HEADER, moves, row
 from timing import machine, table
 
-from gradlab import models, panels
+from gradlab import panels
+from gradlab.course import models
 from gradlab.recording import Histograms, Recording
 from gradlab.recording.counting import count
 from gradlab.train import Run

@@ -13,7 +13,8 @@ from timing import machine, paired, table
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from gradlab import data, device, models, prune, train
+from gradlab import prune, train
+from gradlab.course import data, device, models
 
 SIZES = (100_000, 1_000_000, 11_000_000)
 

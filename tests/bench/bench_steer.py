@@ -23,8 +23,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from timing import Paired, machine, table
 from torch.nn import functional as F
 
-from gradlab import data, models, panels
+from gradlab import panels
 from gradlab.clip import ByNorm
+from gradlab.course import data, models
 from gradlab.steering import Steered
 
 SETUP = """

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from timing import HEADER, Paired, machine, table
 
-from gradlab import sweep
+from gradlab.course import sweep
 
 
 def train_a_little(cell):
     """A small VGG on photo patches."""
     import torch
 
-    from gradlab import data, device, models, train
+    from gradlab import train
+    from gradlab.course import data, device, models
 
     torch.set_num_threads(cell["threads"] or torch.get_num_threads())
     device.seed(cell["seed"])
