@@ -187,23 +187,24 @@ def _doctor() -> int:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from gradlab import experiments
-    from gradlab.course import device, sweep
+    from gradlab.course import device, lessons, sweep
+
+    experiments = lessons.experiments()
 
     if arguments.name is None:
-        width = max(map(len, experiments.ALL), default=0)
-        for name, experiment in experiments.ALL.items():
+        width = max(map(len, experiments), default=0)
+        for name, experiment in experiments.items():
             print(f"{name:{width}}  {experiment.about}")
         return 0
-    if arguments.name not in experiments.ALL:
-        known = ", ".join(experiments.ALL)
+    if arguments.name not in experiments:
+        known = ", ".join(experiments)
         return _fail(f"there is no experiment {arguments.name!r}, only: {known}")
     out = arguments.out or Path(f"{arguments.name}.jsonl")
     cluster = sweep.cluster(arguments.scheduler) if arguments.scheduler else nullcontext()
     try:
         with cluster as executor:
             records = sweep.run(
-                experiments.ALL[arguments.name],
+                experiments[arguments.name],
                 out,
                 budget=device.budget(arguments.budget).name,
                 executor=executor,

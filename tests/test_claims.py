@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab import claims, experiments
-from gradlab.claims import Claim, TooFewSeeds, Verdict, over_seeds, paired
-from gradlab.course import sweep
+from gradlab.course import lessons, sweep
+from gradlab.course.claims import Claim, Verdict
+from gradlab.course.claims.seeds import TooFewSeeds, over_seeds, paired
 from gradlab.course.sweep import Provenance, Records, Row
 from gradlab.course.sweep.provenance import Machine
 
@@ -49,11 +49,16 @@ CLAIM = Claim("S9-1", "It is good.", "More than 50 % in every seed.", "e", good)
 # Every claim of the course
 
 
-def test_no_number_is_given_twice():
-    assert len(claims.ALL) == len(claims._CLAIMS)
+CLAIMS = lessons.claims()
 
 
-@pytest.fixture(params=claims.ALL.values(), ids=claims.ALL)
+def test_every_claim_of_the_sources_that_are_settled_is_found_in_its_lesson():
+    settled = {f"S0-{k}" for k in range(1, 5)} | {f"S1-{k}" for k in range(1, 6)}
+    assert set(CLAIMS) == settled
+    assert list(CLAIMS) == sorted(CLAIMS)
+
+
+@pytest.fixture(params=CLAIMS.values(), ids=CLAIMS)
 def claim(request):
     return request.param
 
@@ -68,7 +73,7 @@ def test_a_claim_says_what_it_claims_by_which_rule_and_experiment(claim):
     assert re.fullmatch(r"S[0-4]-\d+", claim.number)
     assert claim.says.endswith(".")
     assert re.search(r"every (one of \d+ )?seeds?", claim.rule)
-    assert claim.experiment in experiments.ALL
+    assert claim.experiment in lessons.experiments()
 
 
 def test_a_verdict_comes_with_its_numbers_and_their_source(claim):

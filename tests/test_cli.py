@@ -10,8 +10,8 @@ import pytest
 import sweeping
 
 import gradlab
-from gradlab import cli, experiments
-from gradlab.course import notebooks, sweep
+from gradlab import cli
+from gradlab.course import lessons, notebooks, sweep
 
 
 @pytest.fixture
@@ -154,18 +154,24 @@ def test_help_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
+def _register(monkeypatch, experiment):
+    """Let the command line know one more experiment."""
+    known = lessons.experiments() | {"double": experiment}
+    monkeypatch.setattr(lessons, "experiments", lambda: known)
+
+
 @pytest.fixture
 def swept(tmp_path, monkeypatch):
     """A folder to sweep in, and an experiment to sweep."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(experiments.ALL, "double", sweeping.DOUBLE)
+    _register(monkeypatch, sweeping.DOUBLE)
     return tmp_path
 
 
 def test_sweep_without_a_name_lists_the_experiments(swept, capsys):
     assert cli.main(["sweep"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed] == list(experiments.ALL)
+    assert [line.split()[0] for line in listed] == list(lessons.experiments())
     assert listed[-1].endswith("  Doubles the seed.")
 
 
@@ -195,7 +201,7 @@ def test_sweep_fails_if_a_run_failed_and_not_if_it_diverged(
 ):
     cells = [{"seed": int(seed), "like": seed} for seed in seeds]
     failing = sweep.Experiment("double", "", lambda budget: cells, sweeping.fail)
-    monkeypatch.setitem(experiments.ALL, "double", failing)
+    _register(monkeypatch, failing)
     monkeypatch.setattr(sweep, "cluster", lambda address: ThreadPoolExecutor(1))
     assert cli.main(["sweep", "double", "--scheduler=here", "--out=mine.jsonl"]) == status
     assert len(sweep.read("mine.jsonl")) == len(seeds)

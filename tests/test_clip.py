@@ -262,7 +262,7 @@ def test_percentile_takes_no_more_memory_for_more_steps():
     sizes = [sum(t.nbytes for t in rule.state_dict().values())]
     list(norms_after(rule, np.geomspace(1e-45, 1e300, 200)))
     sizes.append(sum(t.nbytes for t in rule.state_dict().values()))
-    assert sizes[0] == sizes[1] < 80_000
+    assert sizes[0] == sizes[1] < 131_000
 
 
 def test_percentile_goes_on_from_its_saved_state():

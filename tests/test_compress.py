@@ -7,9 +7,8 @@ import torch
 from hypothesis import given
 from torch import nn
 
-from gradlab import compress
+from gradlab import compress, data, models
 from gradlab.compress import PCA
-from gradlab.course import data, models
 
 
 def cloud(n=200, d=12, seed=0):

@@ -16,15 +16,15 @@ import pytest
 import torch
 
 from gradlab import clip
-from gradlab.clip.running import RELATIVE_ERROR
 from gradlab.course import exercises
 from gradlab.course.exercises.agc import agc_ratio
 from gradlab.course.exercises.by_global_norm import clip_by_global_norm
 from gradlab.course.exercises.checking import judge, values
-from gradlab.course.exercises.checking.exercise import Exercise
+from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.exercises.checking.judge import ANSWERS, FORM, IN_PLACE, STOPS, TAKES, UNTOUCHED
 from gradlab.course.exercises.linear_chain import gradient_norm_of_linear_chain
 from gradlab.course.exercises.unscaling import unscale_then_clip
+from gradlab.histogram import RELATIVE_ERROR
 
 EXERCISES = pytest.mark.parametrize("exercise", exercises.ALL, ids=lambda each: each.name)
 MISTAKES = pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_every_solution_obeys_all_laws_within_two_seconds(exercise: Exercise) ->
     started = time.process_time()  # the clock would also count what else the machine does
     result = exercise.check(exercise.answer)
     assert time.process_time() - started < 2
-    assert result.verdict is exercises.Verdict.HOLDS
+    assert result.grade is Grade.HOLDS
     assert result.tried == 200
     assert all(law.name in repr(result) for law in exercise.laws)
 
@@ -58,14 +58,14 @@ def test_every_solution_obeys_all_laws_within_two_seconds(exercise: Exercise) ->
 @EXERCISES
 def test_every_stub_is_not_written_yet(exercise: Exercise) -> None:
     result = exercise.check(written(exercise.stub, exercise.name))
-    assert result.verdict is exercises.Verdict.NOT_WRITTEN
+    assert result.grade is Grade.NOT_WRITTEN
     assert "not written yet" in repr(result)
 
 
 @MISTAKES
 def test_every_typical_mistake_is_caught_by_the_law_that_names_it(exercise, mistake, law) -> None:
     result = exercise.check(mistake)
-    assert result.verdict is exercises.Verdict.BROKEN
+    assert result.grade is Grade.BROKEN
     assert result.finding.law is law, repr(result)
     assert law.name in repr(result)
     assert f"{exercise.name}(" in dict(result.finding.rows)["given"]
@@ -183,7 +183,7 @@ def test_a_function_that_changes_its_mind_still_gets_an_answer() -> None:
             calls.append(1)
             return g.clamp(-c, c) if len(calls) % 3 else g + 1
     """
-    assert by_value.check(written(code)).verdict is exercises.Verdict.BROKEN
+    assert by_value.check(written(code)).grade is Grade.BROKEN
 
 
 NEVER_CRASHES = {
@@ -284,7 +284,7 @@ def test_what_is_not_a_function_is_named_with_the_advice_to_pass_one(thing) -> N
 
 @pytest.mark.parametrize("thing", [torch.relu, abs, dict, torch.nn.ReLU()])
 def test_builtins_classes_and_modules_are_checked_like_functions(thing) -> None:
-    assert by_value.check(thing).verdict is exercises.Verdict.BROKEN
+    assert by_value.check(thing).grade is Grade.BROKEN
 
 
 ENDLESS = {
@@ -338,7 +338,7 @@ def test_a_slow_function_is_checked_on_fewer_inputs() -> None:
             return g.clamp(-c, c)
     """
     result = by_value.check(written(code))
-    assert result.verdict is exercises.Verdict.HOLDS
+    assert result.grade is Grade.HOLDS
     assert 1 <= result.tried <= 12
 
 
@@ -355,7 +355,7 @@ def test_a_check_works_on_another_thread() -> None:
     )
     thread.start()
     thread.join()
-    assert results[0].verdict is exercises.Verdict.HOLDS
+    assert results[0].grade is Grade.HOLDS
     assert results[1].finding.law is STOPS
 
 
@@ -370,7 +370,7 @@ def test_checks_at_the_same_time_leave_the_output_alone() -> None:
     for thread in threads:
         thread.join()
     assert sys.stdout is output
-    assert [result.verdict for result in results] == [exercises.Verdict.HOLDS] * 3
+    assert [result.grade for result in results] == [Grade.HOLDS] * 3
 
 
 def test_what_a_function_prints_is_shown_for_the_counterexample_only(capsys) -> None:
@@ -406,7 +406,7 @@ def test_after_a_check_everything_is_as_before() -> None:
     state = torch.get_rng_state(), random.getstate(), repr(np.random.get_state())  # noqa: NPY002
     filters, home = list(warnings.filters), os.getcwd()
     result = by_value.check(written(code))
-    assert result.verdict is exercises.Verdict.HOLDS, repr(result)
+    assert result.grade is Grade.HOLDS, repr(result)
     assert torch.equal(torch.get_rng_state(), state[0])
     assert (random.getstate(), repr(np.random.get_state())) == state[1:]  # noqa: NPY002
     assert torch.get_default_dtype() is torch.float32
@@ -431,8 +431,9 @@ def test_a_check_is_the_same_under_another_default_dtype_and_without_grad() -> N
 def test_hypothesis_comes_with_the_first_check_and_leaves_no_folder(tmp_path) -> None:
     (tmp_path / "mine.py").write_text("SIZE = 12345\ndef clip_by_value(g, c):\n    return g\n")
     code = (
-        "import sys, mine; from gradlab import exercises; print('hypothesis' in sys.modules); "
-        "print(exercises.clip_by_value.check(mine.clip_by_value).verdict)"
+        "import sys, mine; from gradlab.course import exercises\n"
+        "print('hypothesis' in sys.modules); "
+        "print(exercises.clip_by_value.check(mine.clip_by_value).grade)"
     )
     run = [sys.executable, "-B", "-c", code]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -455,7 +456,7 @@ def test_an_in_place_exercise_refuses_new_tensors_and_takes_torchs_own_way() -> 
             parameter.grad = gradient
         return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
 
-    assert in_place.check(torchs_own).verdict is exercises.Verdict.HOLDS
+    assert in_place.check(torchs_own).grade is Grade.HOLDS
     assert in_place.check(clip_by_global_norm).finding.law is IN_PLACE
 
 
@@ -466,7 +467,7 @@ def test_the_exact_coefficient_and_torchs_are_both_right(epsilon: float) -> None
         coefficient = (max_norm / (total_norm + epsilon)).clamp(max=1.0)
         return [gradient * coefficient for gradient in gradients]
 
-    assert exercises.clip_by_global_norm.check(clip).verdict is exercises.Verdict.HOLDS
+    assert exercises.clip_by_global_norm.check(clip).grade is Grade.HOLDS
 
 
 def test_hints_come_one_after_the_other_and_the_last_one_stays() -> None:

@@ -4,10 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from gradlab.sweep import Records, Row
 
-from gradlab import claims
-from gradlab.course import sweep
-from gradlab.course.sweep import Records, Row
+from gradlab import claims, sweep
 from gradlab.experiments import features
 from gradlab.experiments.features import FEATURES
 

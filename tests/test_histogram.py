@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gradlab import histogram
 from gradlab.histogram import RELATIVE_ERROR, LogHistogram
+from gradlab.histogram.log import merge
 
 ALL_FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 NORMAL = st.floats(width=32, min_value=2.0**-100, max_value=2.0**100)
@@ -124,7 +125,7 @@ def test_float64_beyond_float32_is_neither_zero_nor_infinite():
 
 def test_a_large_tensor_counts_as_its_parts(device):
     x = torch.randn(1_500_001, device=device)  # several pieces and threads, and a remainder
-    parts = histogram.merge({str(i): LogHistogram.of(part) for i, part in enumerate(x.chunk(7))})
+    parts = merge({str(i): LogHistogram.of(part) for i, part in enumerate(x.chunk(7))})
     assert np.array_equal(LogHistogram.of(x).counts, parts.counts)
 
 

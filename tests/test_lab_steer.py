@@ -9,14 +9,15 @@ pytestmark = pytest.mark.browser
 
 SETUP = """
 import torch
-from gradlab import data, models, panels
+from gradlab import panels
+from gradlab.course import data, models
 from gradlab.clip import ByNorm
-from gradlab.steering import Steered
+from gradlab.training import Steered
 photos = data.load("patches", "train")
 torch.manual_seed(0)
 model = models.vgg(11, width=8)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-run = Steered(model, optimizer, lambda: photos.batches(32, seed=0), rule=ByNorm(1.0))
+run = Steered(model, optimizer, lambda: photos.batches(32, seed=0), clip=ByNorm(1.0))
 run.step(10)
 """
 PANEL = "panel = panels.steer(run)\npanel"

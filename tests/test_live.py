@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradlab.live import LivePicture, subplots
+from gradlab.panels.live import LivePicture, subplots
 
 
 def pixels(png):

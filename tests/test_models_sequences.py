@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gradlab.course import models
-from gradlab.course.data import manual
+from gradlab.course.data import python_docs
 from gradlab.course.models.sequences import CausalAttention
 
 SMALL = {
@@ -53,7 +53,7 @@ def test_logits_come_as_cross_entropy_takes_them(network, tokens):
 def test_an_untrained_network_knows_nothing():
     for build in (models.lstm, models.transformer):
         torch.manual_seed(0)
-        ((inputs, targets),) = manual().batches(16, length=32, seed=0, steps=1)
+        ((inputs, targets),) = python_docs().batches(16, length=32, seed=0, steps=1)
         loss = F.cross_entropy(build()(inputs), targets)
         assert loss.item() == pytest.approx(math.log(128), rel=0.03)
 
@@ -126,7 +126,7 @@ def test_parameters_are_named_by_where_they_stand():
 @pytest.mark.parametrize("build", [models.lstm, models.transformer], ids=str)
 def test_forty_steps_teach_more_than_how_often_each_letter_occurs(build):
     torch.manual_seed(0)
-    network, text = build(32), manual()
+    network, text = build(32), python_docs()
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
     losses = []
     for inputs, targets in text.batches(16, length=32, seed=0, steps=40):

@@ -8,9 +8,11 @@ import ipywidgets
 import pytest
 import torch
 
-from gradlab import histogram, panels
+from gradlab import clip, panels
 from gradlab.course import models
-from gradlab.live import LivePicture, subplots
+from gradlab.course.prediction import predict
+from gradlab.histogram.log import of_tensors
+from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 
 
@@ -33,7 +35,7 @@ def flat(model):
 
 def test_the_threshold_panel_says_what_clipping_by_value_does(model):
     panel = panels.threshold(model)
-    c = panel.clip_value.value
+    c = panel.threshold.value
     g = flat(model)
     clipped = g.clamp(-c, c)
     degrees = math.degrees(math.acos(torch.cosine_similarity(g.double(), clipped.double(), 0)))
@@ -46,16 +48,16 @@ def test_the_threshold_panel_says_what_clipping_by_value_does(model):
 
 
 def test_clipping_by_norm_reaches_the_norm_on_the_slider_and_turns_nothing(model):
-    panel = panels.threshold(model, rule="by norm")
-    panel.max_norm.value = flat(model).norm().item() / 4
-    assert f"→ {number(panel.max_norm.value)}" in panel.readout
+    panel = panels.threshold(model, clip=clip.ByNorm)
+    panel.threshold.value = flat(model).norm().item() / 4
+    assert f"→ {number(panel.threshold.value)}" in panel.readout
     assert "0.0° (cosine 1.000)" in panel.readout
 
 
-@pytest.mark.parametrize("rule", ["by value", "by norm", "by norm, each layer alone"])
+@pytest.mark.parametrize("rule", [clip.ByValue, clip.ByNorm, clip.PerLayer])
 def test_at_its_upper_end_nothing_is_clipped_and_at_its_lower_end_everything(model, rule):
-    panel = panels.threshold(model, rule=rule)
-    slider = panel.clip_value if rule == "by value" else panel.max_norm
+    panel = panels.threshold(model, clip=rule)
+    slider = panel.threshold
     slider.value = 10**slider.max
     assert "nothing is clipped" in panel.readout
     upper = panel.picture.png
@@ -66,14 +68,20 @@ def test_at_its_upper_end_nothing_is_clipped_and_at_its_lower_end_everything(mod
 
 def test_only_the_slider_of_the_chosen_rule_is_shown(model):
     panel = panels.threshold(model)
-    assert (panel.clip_value.layout.display, panel.max_norm.layout.display) == (None, "none")
-    panel.rule.value = "by norm"
-    assert (panel.clip_value.layout.display, panel.max_norm.layout.display) == ("none", None)
+    assert (
+        panel.thresholds["clip_value"].layout.display,
+        panel.thresholds["max_norm"].layout.display,
+    ) == (None, "none")
+    panel.clip.value = "by norm"
+    assert (
+        panel.thresholds["clip_value"].layout.display,
+        panel.thresholds["max_norm"].layout.display,
+    ) == ("none", None)
 
 
 def test_a_layer_is_shown_alone(model):
-    panel = panels.threshold(model, rule="by norm, each layer alone")
-    panel.max_norm.value = 10**panel.max_norm.max
+    panel = panels.threshold(model, clip=clip.PerLayer)
+    panel.threshold.value = 10**panel.threshold.max
     whole = panel.readout
     for name, parameter in model.named_parameters():
         panel.layer.value = name
@@ -84,8 +92,8 @@ def test_a_layer_is_shown_alone(model):
 def test_reset_brings_back_the_first_picture_and_words(model):
     panel = panels.threshold(model)
     first = panel.readout, panel.picture.png
-    panel.rule.value, panel.layer.value = "by norm", "conv1.weight"
-    panel.max_norm.value *= 3
+    panel.clip.value, panel.layer.value = "by norm", "conv1.weight"
+    panel.threshold.value *= 3
     assert (panel.readout, panel.picture.png) != first
     panel.reset_button.click()
     assert (panel.readout, panel.picture.png) == first
@@ -94,7 +102,7 @@ def test_reset_brings_back_the_first_picture_and_words(model):
 def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
     panel = panels.threshold(model)
     after = panel._bars.after.get_data()
-    above = after.edges[:-1] >= panel.clip_value.value
+    above = after.edges[:-1] >= panel.threshold.value
     assert not after.values[above].any()
     nonzero = (flat(model) != 0).double().mean().item()
     assert after.values.sum() == pytest.approx(nonzero)
@@ -103,7 +111,7 @@ def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
 
 def test_tensors_and_histograms_make_the_same_panel(model):
     gradients = {name: p.grad for name, p in model.named_parameters()}
-    counted = histogram.of_tensors(gradients)
+    counted = of_tensors(gradients)
     mixed = gradients | {"conv1.weight": counted["conv1.weight"]}
     sources = (model, gradients, counted, mixed)
     readouts = {panels.threshold(source).readout for source in sources}
@@ -142,9 +150,9 @@ def test_what_is_no_gradient_is_refused(gradients, error, message):
 
 def test_an_unknown_rule_is_refused_with_the_known_ones(model):
     with pytest.raises(
-        ValueError, match=r"rule must be one of 'by value', 'by norm'.*, got 'norm'"
+        ValueError, match=r"clip must be one of ByValue, PerLayer, ByNorm, got 'norm'"
     ):
-        panels.threshold(model, rule="norm")
+        panels.threshold(model, clip="norm")
 
 
 class Reciprocal(Panel):
@@ -200,7 +208,7 @@ def test_a_percentage_never_rounds_to_none_or_all(fraction, said):
 
 
 def test_a_prediction_locks_the_panel_until_it_is_made():
-    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
     assert all(control.disabled for control in asked.panel.controls)
     assert "What is 1/2?" in asked.readout
     asked.answer(0.25)
@@ -209,7 +217,7 @@ def test_a_prediction_locks_the_panel_until_it_is_made():
 
 
 def test_a_prediction_can_be_skipped():
-    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
     asked.skip_button.click()
     assert not any(control.disabled for control in asked.panel.controls)
     assert "0.5" not in asked._verdict
@@ -225,14 +233,14 @@ def test_a_prediction_can_be_skipped():
     ],
 )
 def test_a_prediction_says_how_far_off_it_was(said, truth, verdict):
-    asked = panels.predict(Reciprocal(), "?", truth=lambda: truth, idea="")
+    asked = predict(Reciprocal(), "?", truth=lambda: truth, idea="")
     asked.answer(said)
     assert verdict in asked.readout
 
 
 def test_a_choice_is_right_or_told_the_right_one():
     for said, verdict in (("up", "up: right."), ("down", "You said down; it is up.")):
-        asked = panels.predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
+        asked = predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
         asked.field.value = said
         asked.answer_button.click()
         assert verdict in asked.readout
@@ -240,21 +248,21 @@ def test_a_choice_is_right_or_told_the_right_one():
 
 @pytest.mark.parametrize("said", ["a lot", None, True])
 def test_what_is_no_number_leaves_the_panel_locked(said):
-    asked = panels.predict(Reciprocal(), "?", truth=1.0, idea="")
+    asked = predict(Reciprocal(), "?", truth=1.0, idea="")
     with pytest.raises(ValueError, match="the answer must be a number, got"):
         asked.answer(said)
     assert asked.panel.slider.disabled
 
 
 def test_an_empty_field_is_asked_for_again():
-    asked = panels.predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
+    asked = predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
     asked.answer_button.click()
     assert "Not yet: the answer must be one of ['up', 'down'], got None." in asked.readout
     assert asked.panel.slider.disabled
 
 
 def test_an_unwritten_number_is_asked_for_again():
-    asked = panels.predict(Reciprocal(), "?", truth=1.0, idea="")
+    asked = predict(Reciprocal(), "?", truth=1.0, idea="")
     asked.answer_button.click()
     assert "Not yet:" in asked.readout
     asked.field.value = " 2 "
@@ -268,11 +276,11 @@ def test_an_unwritten_number_is_asked_for_again():
 )
 def test_a_question_without_a_right_answer_is_refused(choices, truth, message):
     with pytest.raises(ValueError, match=message):
-        panels.predict(Reciprocal(), "?", truth=truth, choices=choices, idea="")
+        predict(Reciprocal(), "?", truth=truth, choices=choices, idea="")
 
 
 def test_a_stored_prediction_keeps_its_words_and_its_picture():
-    asked = panels.predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
     bundle = asked._repr_mimebundle_()
     assert bundle["text/plain"] == asked.readout
     assert base64.b64decode(bundle["image/png"]) == asked.panel.picture.png
@@ -280,8 +288,8 @@ def test_a_stored_prediction_keeps_its_words_and_its_picture():
 
 def test_a_layer_without_a_finite_element_can_be_looked_at():
     gradients = {"good": torch.tensor([1.0, 2.0]), "bad": torch.tensor([math.nan, math.inf])}
-    for rule in ("by value", "by norm", "by norm, each layer alone"):
-        panel = panels.threshold(gradients, rule=rule)
+    for rule in (clip.ByValue, clip.ByNorm, clip.PerLayer):
+        panel = panels.threshold(gradients, clip=rule)
         panel.layer.value = "bad"
         assert "2 are infinite or NaN" in panel.readout
         assert "Not possible" not in panel.readout

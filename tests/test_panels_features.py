@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import compress, draw, panels
+from gradlab import compress, data, draw, models, panels, sweep
 from gradlab.compress import Vectors
-from gradlab.course import data, models, sweep
 from gradlab.panels.features import LENGTHS
 from gradlab.panels.panel import percent
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab import draw, panels, prune, train
+from gradlab import panels, prune, training
 from gradlab.course import data, models
+from gradlab.course.lessons import pruning
+from gradlab.course.lessons.pruning import experiment, questions
 from gradlab.course.sweep import Records, Row
-from gradlab.experiments import pruning
+from gradlab.draw.pruning import LEAST_LEFT, on_sparsity_axis
 from gradlab.panels.panel import percent
 
 
@@ -25,7 +27,7 @@ def model():
     torch.manual_seed(0)
     net = models.pruning_cnn(width=4)
     batches = data.load("patches").batches(32, seed=0, steps=20)
-    for _ in train.steps(net, torch.optim.Adam(net.parameters(), lr=0.01), batches):
+    for _ in training.steps(net, torch.optim.Adam(net.parameters(), lr=0.01), batches):
         pass
     return net
 
@@ -37,7 +39,7 @@ def batches():
 
 @pytest.fixture(scope="module")
 def panel(model, batches, images):
-    return panels.sparsity(model, batches, images)
+    return panels.sparsity(model, batches, images.accuracy)
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +57,8 @@ def test_the_accuracy_is_that_of_a_model_pruned_by_torch_itself(panel, model, im
     torch.nn.utils.prune.global_unstructured(
         layers, pruning_method=torch.nn.utils.prune.L1Unstructured, amount=0.7
     )
-    accuracy = train.accuracy(net, images)
-    assert f"accuracy {percent(accuracy)} on 1,000 unseen images" in panel.readout
+    accuracy = images.accuracy(net)
+    assert f"accuracy {percent(accuracy)}, " in panel.readout
     assert panel._dot.get_data()[1] == [accuracy]
     shares = [1 - float(m.weight.count_nonzero()) / m.weight.numel() for m, _ in layers]
     assert [bar.get_width() for bar in panel._shares.bars] == pytest.approx(shares)
@@ -67,7 +69,7 @@ def test_the_panel_leaves_the_model_as_it_was(panel, model):
     panel.amount.value = 0.9
     panel.measure()
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
-    assert not prune.masks(model.state_dict())
+    assert not prune.masks_in(model.state_dict())
 
 
 def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(panel):
@@ -77,20 +79,20 @@ def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(p
     end = time.monotonic() + 30
     while "measured when the slider rests" in panel.readout and time.monotonic() < end:
         time.sleep(0.02)
-    assert "on 1,000 unseen images" in panel.readout
+    assert " unpruned." in panel.readout
     assert panel._dot.get_visible()
 
 
-@pytest.mark.parametrize("criterion", [*prune.CRITERIA, "largest first"])
+@pytest.mark.parametrize("importance", [*prune.IMPORTANCES, "largest first"])
 @pytest.mark.parametrize("scope", ["all layers together", "each layer alone"])
 def test_the_bars_hold_every_weight_once_and_those_that_go_are_those_of_the_cut(
-    panel, criterion, scope
+    panel, importance, scope
 ):
-    panel.criterion.value, panel.scope.value = criterion, scope
-    ranking = panel._ranked[criterion].ranking
+    panel.importance.value, panel.scope.value = importance, scope
+    ranking = panel._ranked[importance].ranking
     for amount in (0.0, 0.37, 0.99):
         panel.amount.value = amount
-        cut = ranking.at(amount, per_layer=scope != "all layers together")
+        cut = ranking.cut(amount, per_layer=scope != "all layers together")
         going = panel._scores.going.get_data().values
         counts = panel._scores.staying.get_data().values
         assert going.sum() == cut.zeros.sum()
@@ -103,7 +105,7 @@ def test_the_bars_hold_every_weight_once_and_those_that_go_are_those_of_the_cut(
 
 def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model):
     panel.amount.value = 0.6
-    mask = panel._ranked["magnitude"].ranking.at(0.6).masks()["conv1.weight"]
+    mask = panel._ranked["magnitude"].ranking.cut(0.6).masks()["conv1.weight"]
     shown = np.ma.masked_invalid(panel._holes.image.get_array())
     assert shown.mask.sum() == int((~mask).sum())
     kept = model.conv1.weight.detach()[mask].double().numpy()
@@ -113,15 +115,15 @@ def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model):
 
 
 def test_a_panel_may_start_elsewhere_and_has_measured_its_start(model, batches, images):
-    panel = panels.sparsity(model, batches, images, criterion="largest first", amount=0.2)
+    panel = panels.sparsity(model, batches, images.accuracy, importance="largest first", amount=0.2)
     assert panel.readout.startswith("20% by largest first")
     assert panel._dot.get_visible()
     assert not np.isnan(panel._curve.line.get_ydata()).any()
 
 
 def test_layers_of_which_nothing_is_left_are_crossed_and_named(panel):
-    panel.criterion.value, panel.amount.value = "gradient", 0.99
-    emptied = panel._ranked["gradient"].ranking.at(0.99).emptied
+    panel.importance.value, panel.amount.value = "gradient", 0.99
+    emptied = panel._ranked["gradient"].ranking.cut(0.99).emptied
     assert len(panel._shares.gone.get_xdata()) == len(emptied)
     assert ("Nothing is left of" in panel.readout) == bool(emptied)
     panel.amount.value = 0.0
@@ -142,39 +144,39 @@ def test_at_both_ends_of_the_slider_picture_and_words_differ(panel):
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        ({"criterion": "weight"}, "criterion must be one of 'magnitude', .* got 'weight'"),
+        ({"importance": "weight"}, "importance must be one of 'magnitude', .* got 'weight'"),
         ({"amount": 1.0}, "amount must be a number from 0 to 0.99, got 1.0"),
     ],
 )
 def test_a_start_that_no_control_offers_is_refused(model, batches, images, start, said):
     with pytest.raises(ValueError, match=said):
-        panels.sparsity(model, batches, images, **start)
+        panels.sparsity(model, batches, images.accuracy, **start)
 
 
 def test_a_model_without_anything_to_prune_is_refused(batches, images):
     with pytest.raises(ValueError, match="model must have a weight"):
-        panels.sparsity(nn.Sequential(nn.Flatten(), nn.ReLU()), batches, images)
+        panels.sparsity(nn.Sequential(nn.Flatten(), nn.ReLU()), batches, images.accuracy)
 
 
 def test_a_model_with_masks_is_refused_and_keeps_them(batches, images):
     net = models.pruning_cnn(width=4)
     prune.prune_to_(net, 0.5)
     with pytest.raises(ValueError, match=r"model must have no masks .*'conv1.weight'"):
-        panels.sparsity(net, batches, images)
+        panels.sparsity(net, batches, images.accuracy)
     assert prune.sparsity(net).total == pytest.approx(0.5, abs=0.001)
 
 
 def test_dense_layers_are_shown_as_they_are(images, batches):
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
-    panel = panels.sparsity(net, batches, images)
+    panel = panels.sparsity(net, batches, images.accuracy)
     assert panel._weights.shape == (10, 3072)
     panel.amount.value = 0.9
     assert "of 30,720 weights are zero" in panel.readout
 
 
 def test_the_axis_of_sparsity_ends_before_nothing_is_left():
-    assert draw.on_sparsity_axis(0.5) == 0.5
-    assert draw.on_sparsity_axis(1.0) == draw.LEAST_LEFT
+    assert on_sparsity_axis(0.5) == 0.5
+    assert on_sparsity_axis(1.0) == LEAST_LEFT
 
 
 # On recorded runs
@@ -183,23 +185,23 @@ LAYERS = ["conv1.weight", "fc1.weight"]
 
 
 def made_up(cell):
-    """A result that tells where it came from: accuracy falls from 0.9, for each criterion."""
+    """A result that tells where it came from: accuracy falls from 0.9, for each importance."""
     noise = np.random.default_rng([cell["seed"], len(str(cell))]).uniform(0, 0.05)
-    fall = [0.9 - noise - a * (0.5 + noise) for a in pruning.AMOUNTS]
+    fall = [0.9 - noise - a * (0.5 + noise) for a in questions.AMOUNTS]
     if cell["part"] == "alone":
         return {"layers": LAYERS, "test": [fall, [a - 0.1 for a in fall]]}
     if cell["part"] == "speed":
         share = {"dense": 1, "zeros": 1, "channels": 0.5}
         return {
-            f"{name} {unit}": [size * share[name]] * len(pruning.CHANNEL_AMOUNTS)
+            f"{name} {unit}": [size * share[name]] * len(questions.CHANNEL_AMOUNTS)
             for name in share
             for unit, size in (("bytes", 1e5), ("macs", 1e6), ("ms", 4 + noise), ("time", 1))
-        } | {f"{name} test": [0.8] * len(pruning.CHANNEL_AMOUNTS) for name in share}
+        } | {f"{name} test": [0.8] * len(questions.CHANNEL_AMOUNTS) for name in share}
     return {"test": fall, "train": [a + 0.05 for a in fall]}
 
 
 def recorded(change=lambda row: row):
-    rows = [Row(c, "done", made_up(c)) for c in pruning.PRUNING.grid("cpu").values()]
+    rows = [Row(c, "done", made_up(c)) for c in experiment.EXPERIMENT.grid("cpu").values()]
     return Records((), tuple(change(row) for row in rows))
 
 
@@ -209,8 +211,8 @@ def records():
 
 
 def test_the_criteria_panel_draws_the_mean_over_seeds_and_its_range(records):
-    panel = panels.criteria(records)
-    runs = records.where(part="one shot", scope="global", criterion="taylor").values("test")
+    panel = pruning.importance_panel(records)
+    runs = records.where(part="one shot", scope="global", importance="taylor").values("test")
     band = panel._bands["taylor"]
     assert band.line.get_ydata() == pytest.approx(runs.mean(0))
     border = band.area.get_paths()[0].vertices[:, 1]
@@ -219,7 +221,7 @@ def test_the_criteria_panel_draws_the_mean_over_seeds_and_its_range(records):
 
 
 def test_the_criteria_panel_says_the_order_and_the_gradient_beside_the_weight(records):
-    panel = panels.criteria(records)
+    panel = pruning.importance_panel(records)
     for view in panel.view.options:
         panel.view.value = view
         for _, amount in panel.amount.options:
@@ -232,31 +234,31 @@ def test_the_criteria_panel_says_the_order_and_the_gradient_beside_the_weight(re
 
 
 def test_a_criterion_that_was_not_trained_further_has_no_curve_there(records):
-    panel = panels.criteria(records)
-    assert len(panel._bands[pruning.LARGEST].line.get_xdata()) == len(pruning.AMOUNTS)
+    panel = pruning.importance_panel(records)
+    assert len(panel._bands[questions.LARGEST].line.get_xdata()) == len(questions.AMOUNTS)
     panel.view.value = panel.view.options[2]
-    assert len(panel._bands[pruning.LARGEST].line.get_xdata()) == 0
-    assert pruning.LARGEST not in panel.readout
-    assert pruning.GRADUAL in panel.readout
+    assert len(panel._bands[questions.LARGEST].line.get_xdata()) == 0
+    assert questions.LARGEST not in panel.readout
+    assert questions.GRADUAL in panel.readout
 
 
 def test_the_sensitivity_panel_has_a_curve_for_each_layer_alone(records):
-    panel = panels.sensitivity(records)
-    runs = records.where(part="alone", criterion="magnitude").values("test")
+    panel = pruning.sensitivity_panel(records)
+    runs = records.where(part="alone", importance="magnitude").values("test")
     for k, name in enumerate(("conv1", "fc1")):
         assert panel._bands[name].line.get_ydata() == pytest.approx(runs[:, k].mean(0))
     assert panel.readout.index("conv1") < panel.readout.index("fc1")  # best first
 
 
 def test_the_gap_panel_says_how_far_training_images_are_ahead(records):
-    panel = panels.gap(records)
+    panel = pruning.gap_panel(records)
     for band in panel._bands.values():
-        assert len(band.line.get_xdata()) == len(pruning.AMOUNTS)
+        assert len(band.line.get_xdata()) == len(questions.AMOUNTS)
     assert "Gap, seed by seed: +5.0 points (+5.0 to +5.0)." in panel.readout
 
 
 def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
-    panel = panels.speed(records)
+    panel = pruning.speed_panel(records)
     assert panel.readout.startswith("0% of the weights zero")
     panel.amount.value = 0.5
     same, half = (f"{n} % of the size, {n} % of the multiplications" for n in (100, 50))
@@ -267,18 +269,18 @@ def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
     assert sizes == pytest.approx([100, 100, 50])
 
 
-@pytest.mark.parametrize("name", ["criteria", "gap", "sensitivity", "speed"])
+@pytest.mark.parametrize("name", ["importance", "gap", "sensitivity", "speed"])
 def test_a_run_that_failed_is_not_hidden(name):
     failed = recorded(
         lambda row: Row(row.cell, "error", error="lost") if row.cell["seed"] == 2 else row
     )
     with pytest.raises(ValueError, match="records must hold every run of the panel"):
-        getattr(panels, name)(failed)
+        getattr(pruning, f"{name}_panel")(failed)
 
 
-@pytest.mark.parametrize("name", ["criteria", "gap", "sensitivity", "speed"])
+@pytest.mark.parametrize("name", ["importance", "gap", "sensitivity", "speed"])
 def test_a_panel_on_records_comes_back_to_its_start(records, name):
-    panel = getattr(panels, name)(records)
+    panel = getattr(pruning, f"{name}_panel")(records)
     start = panel.picture.png, panel.readout
     for _, amount in panel.amount.options:
         panel.amount.value = amount

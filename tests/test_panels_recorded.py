@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import clip, draw, panels
+from gradlab import clip, panels
 from gradlab.draw import layers as heat
+from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.histogram import RELATIVE_ERROR
 from gradlab.panels.recorded import Recorded
-from gradlab.recording import Histograms, Recording
+from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
 from gradlab.recording.counting import count
+from gradlab.recording.histograms import Histograms
 
 EVERY = 4
 KINDS = {
     "by norm": clip.ByNorm,
-    "by norm, each layer alone": clip.PerLayer,
+    "by norm, per layer": clip.PerLayer,
     "by value": clip.ByValue,
 }
 
@@ -54,7 +56,7 @@ def recording_of(made, **changes):
         layer_norms=norms,
         nonfinite={},
         skipped=0,
-        rule=None,
+        clip=None,
         every=EVERY,
         histograms=Histograms.joined(names, each),
         weight_norms=np.ones((len(each), len(names))),
@@ -85,10 +87,6 @@ def panel(shared):
     return shared
 
 
-def slider(panel):
-    return panel.clip_value if panel.rule.value == "by value" else panel.max_norm
-
-
 def marked(panel):
     """The steps that have a mark above the axes."""
     return panel._drawn.course.fired.get_xdata()[::3].tolist()
@@ -96,12 +94,12 @@ def marked(panel):
 
 def test_threshold_shows_a_recording_step_by_step_and_a_gradient_by_its_histogram(panel, recording):
     assert isinstance(panel, Recorded)
-    assert panel.rule.value == "by norm"
+    assert panel.clip.value == "by norm"
     assert not isinstance(panels.threshold(recording.histograms[8]), Recorded)
 
 
 def test_by_norm_the_picture_holds_the_norms_cut_at_the_threshold(panel, recording):
-    panel.max_norm.value = 9.0
+    panel.threshold.value = 9.0
     course, norms = panel._drawn.course, recording.total_norm
     assert np.array_equal(course.before.get_ydata(), norms)
     assert np.array_equal(course.before.get_xdata(), np.arange(40))
@@ -113,15 +111,15 @@ def test_by_norm_the_picture_holds_the_norms_cut_at_the_threshold(panel, recordi
 
 @pytest.mark.parametrize("rule", KINDS)
 def test_what_is_marked_is_what_clipping_the_gradients_changes(panel, made, rule):
-    panel.rule.value = rule
-    slider(panel).value = {"by norm": 9.0, "by value": 4.0}.get(rule, 6.0)
+    panel.clip.value = rule
+    panel.threshold.value = {"by norm": 9.0, "by value": 4.0}.get(rule, 6.0)
     steps = range(0, 40, EVERY) if rule == "by value" else range(40)
     coefficients = []
     for step in steps:
         weights = [torch.zeros_like(g, requires_grad=True) for g in made[step].values()]
         for weight, gradient in zip(weights, made[step].values(), strict=True):
             weight.grad = gradient.clone()
-        coefficients.append(float(KINDS[rule](slider(panel).value).clip_(weights).coefficient))
+        coefficients.append(float(KINDS[rule](panel.threshold.value).clip_(weights).coefficient))
     hit = [step for step, c in zip(steps, coefficients, strict=True) if c < 1]
     assert 0 < len(hit) < len(steps)
     assert marked(panel) == hit
@@ -135,15 +133,15 @@ def test_what_is_marked_is_what_clipping_the_gradients_changes(panel, made, rule
 def test_how_often_it_fires_is_read_off_the_curve(panel, recording):
     shares, thresholds = panel._drawn.firing.curve.get_data()
     for max_norm in (5.0, 8.0, 9.0, 11.0, 12.0, 15.0, 200.0, 400.0):
-        panel.max_norm.value = max_norm
+        panel.threshold.value = max_norm
         at = np.flatnonzero(thresholds <= max_norm)[0]  # a step function, falling
         assert panel._drawn.firing.here.get_xdata()[0] == pytest.approx(shares[at])
         assert shares[at] == pytest.approx(100 * (recording.total_norm > max_norm).mean())
 
 
 def test_each_layer_alone_covers_the_cells_that_are_clipped(panel, recording):
-    panel.rule.value = "by norm, each layer alone"
-    panel.max_norm.value = 6.0
+    panel.clip.value = "by norm, per layer"
+    panel.threshold.value = 6.0
     cells = panel._drawn.layers.clipped
     assert cells.get_visible()
     covered = np.asarray(cells.get_array())[..., 3] > 0
@@ -153,19 +151,19 @@ def test_each_layer_alone_covers_the_cells_that_are_clipped(panel, recording):
 
 @pytest.mark.parametrize("rule", KINDS)
 def test_at_the_upper_end_no_step_is_clipped_and_at_the_lower_end_every_one(panel, rule):
-    panel.rule.value = rule
+    panel.clip.value = rule
     first, limits = (
         panel.readout,
         [axes.get_ylim() for axes in panel._drawn.course.before.figure.axes],
     )
-    slider(panel).value = 10 ** slider(panel).max
+    panel.threshold.value = 10**panel.threshold.max
     assert "would have clipped none of" in panel.readout
     assert marked(panel) == []
-    slider(panel).value = 10 ** slider(panel).min
+    panel.threshold.value = 10**panel.threshold.min
     assert "(100 %): a step-size limiter" in panel.readout
     assert limits == [axes.get_ylim() for axes in panel._drawn.course.before.figure.axes]
     panel.reset()
-    panel.rule.value = rule
+    panel.clip.value = rule
     assert panel.readout == first
 
 
@@ -173,18 +171,18 @@ def test_another_rule_shows_another_quantity_and_another_slider(panel, recording
     axes = panel._drawn.course.before.axes
     for rule, what, hidden in (
         ("by value", "largest |element|", "max_norm"),
-        ("by norm, each layer alone", "largest layer norm", "clip_value"),
+        ("by norm, per layer", "largest layer norm", "clip_value"),
         ("by norm", "total gradient norm", "clip_value"),
     ):
-        panel.rule.value = rule
+        panel.clip.value = rule
         assert axes.get_ylabel() == what
-        assert getattr(panel, hidden).layout.display == "none"
-        assert slider(panel).layout.display is None
-        assert axes.get_ylim() == (10 ** slider(panel).min, 10 ** slider(panel).max)
+        assert panel.thresholds[hidden].layout.display == "none"
+        assert panel.threshold.layout.display is None
+        assert axes.get_ylim() == (10**panel.threshold.min, 10**panel.threshold.max)
 
 
 def test_the_readout_says_how_hard_where_and_that_it_is_a_counterfactual(panel, recording):
-    panel.max_norm.value = 30.0
+    panel.threshold.value = 30.0
     norms = recording.total_norm
     largest = recording.layers[recording.layer_norms[7].argmax()]
     assert panel.readout == (
@@ -198,28 +196,28 @@ def test_the_readout_says_how_hard_where_and_that_it_is_a_counterfactual(panel, 
 
 
 def test_a_rule_that_turns_gradients_says_by_how_much(panel):
-    panel.rule.value = "by value"
-    panel.clip_value.value = 1.0
+    panel.clip.value = "by value"
+    panel.threshold.value = 1.0
     assert re.search(r"It turns them by up to \d+\.\d°", panel.readout)
     assert "of 10 steps that have a histogram (every 4th)" in panel.readout
 
 
 def test_the_threshold_of_the_run_is_drawn_where_the_rule_is_the_same(made):
-    clipped = recording_of(made, rule=repr(clip.ByNorm(5.0)))
+    clipped = recording_of(made, clip=clip.ByNorm(5.0))
     panel = panels.threshold(clipped)
     assert panel._drawn.course.reference.get_ydata() == [5.0, 5.0]
-    panel.rule.value = "by value"
+    panel.clip.value = "by value"
     assert np.isnan(panel._drawn.course.reference.get_ydata()).all()
 
 
 def test_the_threshold_of_the_run_is_known_for_bounds_on_2_norms_and_values_alone(made):
     for rule in (clip.ByNorm(5), clip.PerLayer(0.25), clip.ByValue(1e-3)):
-        run = recording_of(made, rule=repr(rule))
+        run = recording_of(made, clip=rule)
         for kind in KINDS.values():
             value = getattr(rule, "clip_value", getattr(rule, "max_norm", None))
             assert threshold(run, kind) == (value if isinstance(rule, kind) else None)
     for rule in (clip.ByNorm(5, norm_type=1), clip.ByNorm(np.inf), clip.Percentile(10)):
-        assert threshold(recording_of(made, rule=repr(rule)), clip.ByNorm) is None
+        assert threshold(recording_of(made, clip=rule), clip.ByNorm) is None
 
 
 def test_steps_that_are_not_finite_or_zero_stay_in_the_picture_and_are_said(made):
@@ -241,8 +239,8 @@ def test_steps_that_are_not_finite_or_zero_stay_in_the_picture_and_are_said(made
     assert shown[1, 4].tolist() == [0, 0, 0, 1]
     assert (shown[:, 5] == 1).all()
     for rule in KINDS:
-        panel.rule.value = rule
-        slider(panel).value = 10 ** slider(panel).min
+        panel.clip.value = rule
+        panel.threshold.value = 10**panel.threshold.min
         assert "Not possible" not in panel.readout
 
 
@@ -258,8 +256,8 @@ def test_of_more_steps_than_columns_each_column_shows_its_largest():
         coefficient=np.ones(steps),
         fired=np.zeros(steps, bool),
     )
-    panel = panels.threshold(run, rule="by norm, each layer alone")
-    panel.max_norm.value = 1e3
+    panel = panels.threshold(run, clip=clip.PerLayer)
+    panel.threshold.value = 1e3
     drawn = panel._drawn
     cells = np.asarray(drawn.layers.norms.get_array())
     assert cells.shape == (3, -(-steps // 3))
@@ -274,7 +272,7 @@ def test_of_more_steps_than_columns_each_column_shows_its_largest():
 
 def test_one_step_is_a_recording_too():
     panel = panels.threshold(recording_of(gradients(1)))
-    panel.max_norm.value = 10**panel.max_norm.min
+    panel.threshold.value = 10**panel.threshold.min
     assert "would have clipped 1 of 1 steps (100 %)" in panel.readout
 
 
@@ -291,9 +289,9 @@ def test_without_histograms_there_is_no_rule_by_value(made):
     names = tuple(made[0])
     bare = recording_of(made, histograms=Histograms.joined(names, []))
     panel = panels.threshold(bare)
-    assert list(panel.rule.options) == ["by norm", "by norm, each layer alone"]
-    with pytest.raises(ValueError, match="rule must need no histograms"):
-        panels.threshold(bare, rule="by value")
+    assert list(panel.clip.options) == ["by norm, per layer", "by norm"]
+    with pytest.raises(ValueError, match="clip must need no histograms"):
+        panels.threshold(bare, clip=clip.ByValue)
 
 
 def test_a_recording_without_anything_to_clip_is_refused(made):
@@ -313,16 +311,19 @@ def test_a_recording_without_anything_to_clip_is_refused(made):
 
 
 def test_an_unknown_rule_is_refused(recording):
-    with pytest.raises(ValueError, match="rule must be one of 'by value', 'by norm'"):
-        panels.threshold(recording, rule="by luck")
+    with pytest.raises(ValueError, match="clip must be one of ByValue, PerLayer, ByNorm, got"):
+        panels.threshold(recording, clip=clip.Adaptive)
 
 
 def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
-    with pytest.raises(TypeError, match="rule must be ByNorm, PerLayer or ByValue, got Percentile"):
+    with pytest.raises(
+        TypeError,
+        match="clip must be a rule with a fixed threshold .* got 'by norm, at a percentile'",
+    ):
         compared(recording, clip.Percentile)
 
 
 def test_no_coefficient_leaves_the_picture(made):
     panel = panels.threshold(recording_of([*made, {n: 1e9 * g for n, g in made[0].items()}]))
-    panel.max_norm.value = 10**panel.max_norm.min
-    assert panel._drawn.coefficients.curve.get_ydata()[0] == draw.LEAST_COEFFICIENT
+    panel.threshold.value = 10**panel.threshold.min
+    assert panel._drawn.coefficients.curve.get_ydata()[0] == LEAST_COEFFICIENT

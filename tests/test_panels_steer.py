@@ -14,8 +14,9 @@ from torch import nn
 
 from gradlab import panels
 from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer
+from gradlab.course.prediction import predict
 from gradlab.panels.player import Player
-from gradlab.steering import Steered
+from gradlab.training import Steered
 
 
 def batches():
@@ -24,11 +25,11 @@ def batches():
         yield torch.randn(8, 5, generator=generator), torch.randint(0, 3, (8,), generator=generator)
 
 
-def steered(rule=ByNorm(0.5), stream=batches, lr=0.1):  # noqa: B008 - a rule never changes
+def steered(clip=ByNorm(0.5), stream=batches, lr=0.1):  # noqa: B008 - a rule never changes
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-    return Steered(model, optimizer, stream, rule=rule, every=1)
+    return Steered(model, optimizer, stream, clip=clip, every=1)
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_stepping_by_code_needs_no_thread_and_says_what_happened(panel):
     panel.step(10)
     assert threading.active_count() == before
     branch = panel._run.branch
-    norm, fired = branch.total_norms[-1], int(branch.fired.sum())
-    assert panel.readout.startswith(f"Step 10: loss {branch.losses[-1]:#.3g}, ")
+    norm, fired = branch.total_norm[-1], int(branch.fired.sum())
+    assert panel.readout.startswith(f"Step 10: loss {branch.loss[-1]:#.3g}, ")
     assert f"gradient norm {norm:#.3g} > max_norm 0.500, so clipped to " in panel.readout
     assert f"{fired} of 10 steps clipped." in panel.readout
     assert "Next step: learning rate 0.100, clipped by norm, max_norm 0.500." in panel.readout
@@ -78,7 +79,7 @@ def test_a_moved_setting_holds_from_the_next_step_on(panel):
     before = panel.readout
     panel.step(2)
     assert before != panel.readout
-    rates, bounds = panel._run.branch.learning_rates, panel._run.branch.max_norms
+    rates, bounds = panel._run.branch.learning_rate, panel._run.branch.max_norm
     assert np.array_equal(rates, [0.1, 0.1, 0.1, 0.01, 0.01])
     assert np.allclose(bounds, [0.5, 0.5, 0.5, 0.05, 0.05], rtol=0.1)
 
@@ -88,14 +89,15 @@ def test_a_moved_setting_holds_from_the_next_step_on(panel):
     [
         ("not at all", type(None), None),
         ("by norm", ByNorm, "max_norm"),
-        ("by norm, each layer alone", PerLayer, "max_norm"),
+        ("by norm, per layer", PerLayer, "max_norm"),
         ("by value", ByValue, "clip_value"),
-        ("by norm, relative to the weights", Adaptive, "clip_factor"),
+        ("adaptive (AGC)", Adaptive, "clip_factor"),
+        ("by norm, at a percentile", Percentile, "percentile"),
     ],
 )
 def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slider):
-    panel.rule.value = name
-    assert isinstance(panel._run.rule, kind)
+    panel.clip.value = name
+    assert isinstance(panel._run.clip, kind)
     shown = [n for n, control in panel.thresholds.items() if control.layout.display is None]
     assert shown == [n for n in (slider,) if n]
     panel.step(2)
@@ -104,19 +106,19 @@ def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slid
         before = state(panel)
         panel.thresholds[slider].value = 10 ** panel.thresholds[slider].min
         assert panel.readout != before[1]
-        assert (panel.picture.png != before[0]) == (slider != "clip_factor")
+        assert (panel.picture.png != before[0]) == (slider not in ("clip_factor", "percentile"))
 
 
 @pytest.mark.parametrize(
     "rule", [None, ByNorm(math.inf), ByNorm(30.0), ByValue(0.2), Adaptive(0.3)]
 )
 def test_the_panel_starts_with_the_rule_of_the_run(rule):
-    run = steered(rule=rule)
+    run = steered(clip=rule)
     panel = panels.steer(run)
-    assert run.rule is rule
+    assert run.clip is rule
     panel.learning_rate.value = 0.5
     if rule not in (None, ByNorm(math.inf)):
-        assert run.rule == rule
+        assert run.clip == rule
 
 
 def test_every_slider_moves_picture_and_words_and_reset_brings_all_back():
@@ -136,13 +138,13 @@ def test_every_slider_moves_picture_and_words_and_reset_brings_all_back():
         panel.reset()
         assert state(panel) == start
     panel.rewind(2)
-    panel.learning_rate.value, panel.rule.value = 3.0, "not at all"
+    panel.learning_rate.value, panel.clip.value = 3.0, "not at all"
     panel.step(40)
     panel.speed.index = 2
     panel.reset()
     assert state(panel) == start
     assert torch.equal(run._model[0].weight, weight)
-    assert (run.learning_rate, run.rule, panel.speed.index) == (0.1, ByNorm(0.5), 0)
+    assert (run.learning_rate, run.clip, panel.speed.index) == (0.1, ByNorm(0.5), 0)
 
 
 # Going back
@@ -157,7 +159,7 @@ def test_rewinding_keeps_the_settings_and_the_next_step_forks(panel):
     panel.step(3)
     old, new = panel._run.branches
     assert (len(old), len(new), new.forked_at) == (10, 7, 4)
-    assert f"The future left at step 4 had loss {old.losses[6]:#.3g} at this step." in panel.readout
+    assert f"The future left at step 4 had loss {old.loss[6]:#.3g} at this step." in panel.readout
     assert panel.position.value == panel.position.max == 7
 
 
@@ -181,9 +183,9 @@ def test_both_futures_are_drawn_from_the_fork_on(panel):
     panel.step(3)
     old, new = panel._run.branches
     assert np.array_equal(panel._dashboard.loss.line.get_xdata()[:-1], np.arange(1, 8))
-    assert np.array_equal(panel._dashboard.loss.line.get_ydata()[:-1], new.losses)
+    assert np.array_equal(panel._dashboard.loss.line.get_ydata()[:-1], new.loss)
     assert np.array_equal(panel._dashboard.norm.others.get_xdata()[:-1], np.arange(1, 11))
-    assert np.array_equal(panel._dashboard.norm.others.get_ydata()[:-1], old.total_norms)
+    assert np.array_equal(panel._dashboard.norm.others.get_ydata()[:-1], old.total_norm)
     panel.rewind(5)
     panel.step(1)
     gaps = np.flatnonzero(np.isnan(panel._dashboard.loss.others.get_xdata()))
@@ -224,7 +226,7 @@ def test_fork_leaves_the_branch_where_it_stands(panel):
 
 
 def diverge(panel):
-    panel.rule.value = "not at all"
+    panel.clip.value = "not at all"
     panel._run.learning_rate = 1e10
     panel.step(30)
     assert panel._run.ended
@@ -287,7 +289,7 @@ def test_play_trains_repaints_and_pauses(panel):
     assert panel.play_button.description == "Pause"
     wait_for(lambda: len(set(pictures)) > 3)
     panel.learning_rate.value = 0.02
-    wait_for(lambda: panel._run.branch.learning_rates[-1] == 0.02)
+    wait_for(lambda: panel._run.branch.learning_rate[-1] == 0.02)
     panel.play_button.click()
     assert not panel.playing
     assert panel.play_button.description == "Play"
@@ -408,14 +410,12 @@ def test_a_player_can_start_again_and_rests_after_each_play():
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(TypeError, match=r"run must be a steering\.Steered, got Linear"):
+    with pytest.raises(TypeError, match=r"run must be a training\.Steered, got Linear"):
         panels.steer(nn.Linear(1, 1))
-    with pytest.raises(ValueError, match="Percentile"):
-        panels.steer(steered(rule=Percentile(50.0)))
 
 
 def test_a_prediction_locks_all_controls_of_the_panel(panel):
-    asked = panels.predict(panel, "How often?", truth=1, idea="So.")
+    asked = predict(panel, "How often?", truth=1, idea="So.")
     buttons = (panel.play_button, panel.step_button, panel.fork_button, panel.position)
     assert all(control.disabled for control in buttons)
     asked.skip()
@@ -428,7 +428,7 @@ PLAYED = """
 import time, torch
 from torch import nn
 from gradlab import panels
-from gradlab.steering import Steered
+from gradlab.training import Steered
 model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3))
 batch = torch.randn(8, 5), torch.randint(0, 3, (8,))
 panel = panels.steer(Steered(model, torch.optim.SGD(model.parameters(), lr=0.01), lambda: [batch]))

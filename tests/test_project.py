@@ -166,7 +166,7 @@ def test_the_readme_shows_a_picture_that_a_notebook_stores():
 
 
 def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
-    from gradlab import train
+    from gradlab import training
     from gradlab.course import data, models
 
     monkeypatch.chdir(tmp_path)
@@ -176,7 +176,7 @@ def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
     here = {
         "model": model,
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.05),
-        "train": lambda model, optimizer: train.run(model, optimizer, batches),
+        "train": lambda model, optimizer: training.train(model, optimizer, batches),
         "loss": torch.nn.functional.cross_entropy(model(inputs), targets),
         "batches": batches,
         "inputs": inputs,

@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as torch_prune
 
-from gradlab import prune, train
+from gradlab import prune, training
 from gradlab.course import data, models
+from gradlab.prune.weights import prunable, survey
 
 LAYERS = ["conv1.weight", "conv2.weight", "conv3.weight", "fc1.weight", "fc2.weight"]
 
@@ -46,13 +47,13 @@ def sgd(model):
 
 
 def test_weights_of_layers_can_be_pruned_and_biases_and_gains_cannot(model):
-    assert list(prune.prunable(model)) == LAYERS
+    assert list(prunable(model)) == LAYERS
     normed = nn.Sequential(nn.Conv1d(3, 4, 2), nn.BatchNorm1d(4), nn.LayerNorm((4, 5)))
     # a layer norm over two dimensions has a gain of two dimensions, and it is no weight
-    assert list(prune.prunable(normed)) == ["0.weight"]
+    assert list(prunable(normed)) == ["0.weight"]
     others = nn.ModuleList([nn.Embedding(3, 2), nn.ConvTranspose2d(1, 2, 3), nn.Bilinear(2, 3, 4)])
-    assert list(prune.prunable(others)) == ["0.weight", "1.weight", "2.weight"]
-    assert list(prune.prunable(nn.Linear(2, 3))) == ["weight"]
+    assert list(prunable(others)) == ["0.weight", "1.weight", "2.weight"]
+    assert list(prunable(nn.Linear(2, 3))) == ["weight"]
 
 
 def tied():
@@ -91,7 +92,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize(("build", "names", "why"), LEFT_OUT.values(), ids=LEFT_OUT)
 def test_what_must_not_be_pruned_is_left_out_and_the_reason_said(build, names, why):
     model = build()
-    found = prune.survey(model)
+    found = survey(model)
     assert found.left_out == dict.fromkeys(names, why)
     scores = prune.score(model)
     assert scores.left_out == found.left_out
@@ -104,7 +105,7 @@ def test_what_must_not_be_pruned_is_left_out_and_the_reason_said(build, names, w
 def test_one_layer_used_twice_is_one_layer():
     layer = nn.Linear(3, 3)
     model = nn.Sequential(layer, nn.ReLU(), layer)
-    assert list(prune.prunable(model)) == ["0.weight"]
+    assert list(prunable(model)) == ["0.weight"]
     prune.prune_to_(model, 1.0)
     assert torch.equal(model(torch.ones(1, 3)), layer.bias.expand(1, 3))
 
@@ -119,7 +120,7 @@ def test_one_layer_used_twice_is_one_layer():
     ],
 )
 def test_a_model_with_nothing_to_prune_is_refused_with_the_reason(build, says):
-    for refused in (prune.prunable, prune.score, lambda model: prune.apply_(model, {})):
+    for refused in (prunable, prune.score, lambda model: prune.apply_(model, {})):
         with pytest.raises(ValueError, match=says):
             refused(build())
 
@@ -135,15 +136,15 @@ def test_what_is_no_model_is_refused():
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=3), st.booleans())
 def test_masks_only_grow(amounts, per_layer):
     model = models.mlp(2, 3)
-    masks = {name: torch.ones_like(w.value) for name, w in prune.prunable(model).items()}
-    for amount in amounts:
+    masks = {name: torch.ones_like(w.value) for name, w in prunable(model).items()}
+    for number, amount in enumerate(amounts, 1):
         cut = prune.prune_to_(model, amount, per_layer=per_layer)
-        before, masks = masks, prune.masks(model.state_dict())
+        before, masks = masks, prune.masks_in(model.state_dict())
         assert all((masks[name] <= before[name]).all() for name in masks)
         zeros = [int((mask == 0).sum()) for mask in masks.values()]
         assert cut.zeros.tolist() == zeros
         assert prune.sparsity(model).zeros.tolist() == zeros
-        most = max(amounts[: amounts.index(amount) + 1])
+        most = max(amounts[:number])
         assert sum(zeros) == (round(most * 9) * 2 if per_layer else round(most * 18))
 
 
@@ -156,7 +157,7 @@ def test_the_interface_is_torchs_own(model):
     assert torch_prune.is_pruned(model)
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(model(x), theirs(x))
-    prune.bake_(model)
+    prune.make_permanent_(model)
     for layer, name in layers:
         torch_prune.remove(layer, name)
     assert same(state(model), state(theirs))
@@ -177,8 +178,8 @@ def test_masks_that_torch_has_made_count_and_grow(model, by_torch):
     gone = int((before == 0).sum())
     ranking = prune.rank(prune.score(model))
     assert ranking.gone.tolist() == [0, gone, 0, 0, 0]
-    assert ranking.at(0).zeros.tolist() == [0, gone, 0, 0, 0]
-    assert ranking.below(0.0).zeros.tolist() == [0, gone, 0, 0, 0]
+    assert ranking.cut(0).zeros.tolist() == [0, gone, 0, 0, 0]
+    assert ranking.cut_below(0.0).zeros.tolist() == [0, gone, 0, 0, 0]
     cut = prune.prune_to_(model, 0.6, per_layer=True)
     assert (model.conv2.weight_mask <= before).all()
     assert cut.per_layer == pytest.approx([0.6] * 5, abs=0.03)
@@ -187,7 +188,7 @@ def test_masks_that_torch_has_made_count_and_grow(model, by_torch):
 def test_training_keeps_zeros_zero_and_the_same_optimizer_goes_on(model, batches):
     optimizer = sgd(model)
     parameters = list(model.parameters())
-    for step in train.steps(model, optimizer, batches):
+    for step in training.steps(model, optimizer, batches):
         if step.number in (1, 3):
             prune.prune_to_(model, 0.5 + 0.1 * step.number)
             assert {id(p) for p in model.parameters()} == {id(p) for p in parameters}
@@ -198,7 +199,7 @@ def test_training_keeps_zeros_zero_and_the_same_optimizer_goes_on(model, batches
             assert (layer.weight[layer.weight_mask == 0] == 0).all()
             held = layer.weight_mask == 1
             assert not torch.equal(layer.weight_orig[held], left[f"{name}.weight_orig"][held])
-    prune.bake_(model)
+    prune.make_permanent_(model)
     assert prune.sparsity(model).total == pytest.approx(0.8, abs=1e-3)
 
 
@@ -228,7 +229,7 @@ def test_a_state_dict_makes_the_round_trip(model, tmp_path):
     torch.save(model.state_dict(), tmp_path / "pruned.pt")
     saved = torch.load(tmp_path / "pruned.pt", weights_only=True)
     fresh = models.pruning_cnn(2)
-    prune.apply_(fresh, prune.masks(saved))
+    prune.apply_(fresh, prune.masks_in(saved))
     fresh.load_state_dict(saved)
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(fresh(x), model(x))
@@ -268,8 +269,8 @@ def test_a_bad_mask_is_refused_before_any_layer_is_changed(model, bad, says):
     ("change", "says"),
     [
         ({"amount": 1.5}, "amount must be a number from 0 to 1, got 1.5"),
-        ({"criterion": "hessian"}, "criterion must be one of 'magnitude'"),
-        ({"criterion": "gradient"}, "batches must hold one sample or more"),
+        ({"importance": "hessian"}, "importance must be one of 'magnitude'"),
+        ({"importance": "gradient"}, "batches must hold one sample or more"),
         ({"seed": -1}, "seed must be a whole number"),
     ],
 )
@@ -374,7 +375,7 @@ def test_gradual_pruning_inside_the_training_loop_still_learns():
     model = models.pruning_cnn(8, channels=1, size=28)
     schedule = prune.Schedule(0.8, first=20, last=60, every=10)
     seen, losses = [], []
-    steps = train.steps(
+    steps = training.steps(
         model,
         torch.optim.Adam(model.parameters(), lr=3e-3),
         images.batches(32, seed=0, steps=120),
@@ -392,15 +393,15 @@ def test_gradual_pruning_inside_the_training_loop_still_learns():
 # on every device
 
 
-@pytest.mark.parametrize("criterion", prune.CRITERIA)
-def test_every_step_works_where_the_model_is(criterion, batches, device):
+@pytest.mark.parametrize("importance", prune.IMPORTANCES)
+def test_every_step_works_where_the_model_is(importance, batches, device):
     model = models.vgg(11, 2, norm=True).to(device)
     there = [(inputs.to(device), targets.to(device)) for inputs, targets in batches]
-    cut = prune.prune_to_(model, 0.5, criterion, there)
+    cut = prune.prune_to_(model, 0.5, importance, there)
     assert {tensor.device.type for tensor in model.state_dict().values()} == {device.type}
     assert prune.sparsity(model).zeros.tolist() == cut.zeros.tolist()
-    prune.bake_(model)
-    smaller = prune.narrow(model, 0.5, there[0][0])
+    prune.make_permanent_(model)
+    smaller = prune.remove_channels(model, 0.5, there[0][0])
     assert smaller(there[0][0]).shape == (8, 10)
     assert prune.cost(smaller, there[0][0]).macs < prune.cost(model, there[0][0]).macs
     found = prune.latency({"full": model, "smaller": smaller}, there[0][0], repeats=1)

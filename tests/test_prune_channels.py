@@ -61,7 +61,7 @@ def sizes(model):
 
 
 def test_the_smaller_network_computes_what_the_full_one_does_without_those_channels(network):
-    smaller = prune.narrow(network, 0.5, INPUTS)
+    smaller = prune.remove_channels(network, 0.5, INPUTS)
     expected = outputs(switched_off(network, smaller))
     assert not torch.allclose(expected, outputs(network), rtol=1e-3)
     torch.testing.assert_close(outputs(smaller), expected, rtol=1e-4, atol=1e-4)
@@ -70,7 +70,7 @@ def test_the_smaller_network_computes_what_the_full_one_does_without_those_chann
 def test_it_costs_less_and_the_full_network_stays_as_it_was(network):
     network.train()
     before = copy.deepcopy(network.state_dict())
-    smaller = prune.narrow(network, 0.5, INPUTS)
+    smaller = prune.remove_channels(network, 0.5, INPUTS)
     full, less = prune.cost(network, INPUTS), prune.cost(smaller, INPUTS)
     assert less.parameters < 0.6 * full.parameters
     assert less.bytes < 0.6 * full.bytes
@@ -82,14 +82,14 @@ def test_it_costs_less_and_the_full_network_stays_as_it_was(network):
 
 
 def test_it_can_be_trained(network):
-    smaller = prune.narrow(network, 0.5, INPUTS).train()
+    smaller = prune.remove_channels(network, 0.5, INPUTS).train()
     smaller(INPUTS).square().sum().backward()
     assert all(parameter.grad is not None for parameter in smaller.parameters())
 
 
 def test_the_filters_with_the_smallest_norms_go():
     model = models.pruning_cnn(4)
-    smaller = prune.narrow(model, 0.25, INPUTS)
+    smaller = prune.remove_channels(model, 0.25, INPUTS)
     norms = model.conv1.weight.abs().sum(dim=(1, 2, 3))
     kept = norms.argsort()[1:].sort().values
     assert torch.equal(smaller.conv1.weight, model.conv1.weight[kept])
@@ -100,14 +100,14 @@ def test_the_filters_with_the_smallest_norms_go():
 def test_other_scores_take_other_channels():
     model = models.pruning_cnn(4)
     largest_first = prune.score(model).reversed()
-    smaller = prune.narrow(model, 0.25, INPUTS, scores=largest_first)
+    smaller = prune.remove_channels(model, 0.25, INPUTS, scores=largest_first)
     norms = model.conv1.weight.abs().sum(dim=(1, 2, 3))
     kept = norms.argsort()[:-1].sort().values
     assert torch.equal(smaller.conv1.weight, model.conv1.weight[kept])
 
 
 def test_a_residual_stream_that_grows_by_zeros_keeps_its_channels():
-    smaller = prune.narrow(models.resnet(8, 4), 0.5, INPUTS)
+    smaller = prune.remove_channels(models.resnet(8, 4), 0.5, INPUTS)
     assert smaller.conv1.out_channels == 4
     assert smaller.stage3.block1.conv1.out_channels == 8
     assert smaller.stage3.block1.conv2.out_channels == 16
@@ -115,14 +115,14 @@ def test_a_residual_stream_that_grows_by_zeros_keeps_its_channels():
 
 def test_one_channel_is_always_left_and_amount_zero_takes_none():
     model = models.vgg(11, 4)
-    assert prune.narrow(model, 0.999, INPUTS).fc.in_features == 1
-    assert sizes(prune.narrow(model, 0, INPUTS)) == sizes(model)
+    assert prune.remove_channels(model, 0.999, INPUTS).fc.in_features == 1
+    assert sizes(prune.remove_channels(model, 0, INPUTS)) == sizes(model)
 
 
 def test_frozen_layers_keep_their_channels_and_stay_frozen():
     model = models.pruning_cnn(4)
     model.conv1.requires_grad_(False)
-    smaller = prune.narrow(model, 0.5, INPUTS)
+    smaller = prune.remove_channels(model, 0.5, INPUTS)
     assert smaller.conv1.out_channels == 4
     assert smaller.conv2.out_channels == 4
     assert [p.requires_grad for p in smaller.parameters()] == [
@@ -134,29 +134,31 @@ def test_grouped_convolutions_keep_their_channels():
     torch.manual_seed(0)
     model = mobilenet_v2(num_classes=10, width_mult=0.25)
     with pytest.raises(ValueError, match="a layer that can lose channels, got none"):
-        prune.narrow(nn.Sequential(model.features[1], nn.Flatten()), 0.5, torch.ones(1, 8, 8, 8))
+        prune.remove_channels(
+            nn.Sequential(model.features[1], nn.Flatten()), 0.5, torch.ones(1, 8, 8, 8)
+        )
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1, 1.0, 2, float("nan"), "half"])
 def test_an_amount_outside_0_to_1_is_refused(amount):
     with pytest.raises(ValueError, match="amount must be"):
-        prune.narrow(models.pruning_cnn(2), amount, INPUTS)
+        prune.remove_channels(models.pruning_cnn(2), amount, INPUTS)
 
 
 def test_a_network_with_masks_is_refused_by_name():
     model = models.pruning_cnn(2)
     prune.prune_to_(model, 0.5)
     with pytest.raises(
-        ValueError, match=r"no masks \(bake_ first\), got masks on \['conv1.weight'"
+        ValueError, match=r"no masks \(make_permanent_ first\), got masks on \['conv1.weight'"
     ):
-        prune.narrow(model, 0.5, INPUTS)
-    prune.bake_(model)
-    prune.narrow(model, 0.5, INPUTS)
+        prune.remove_channels(model, 0.5, INPUTS)
+    prune.make_permanent_(model)
+    prune.remove_channels(model, 0.5, INPUTS)
 
 
 def test_one_layer_has_no_channels_to_lose():
     with pytest.raises(ValueError, match="a layer that can lose channels, got none"):
-        prune.narrow(nn.Linear(3, 2), 0.5, torch.ones(1, 3))
+        prune.remove_channels(nn.Linear(3, 2), 0.5, torch.ones(1, 3))
 
 
 class Two(nn.Module):
@@ -177,24 +179,24 @@ class Two(nn.Module):
 )
 def test_what_reaches_the_output_keeps_its_channels(result):
     with pytest.raises(ValueError, match="a layer that can lose channels, got none"):
-        prune.narrow(Two(result), 0.5, torch.ones(1, 3))
+        prune.remove_channels(Two(result), 0.5, torch.ones(1, 3))
 
 
 def test_an_output_that_would_lose_channels_on_a_path_without_gradient_is_refused():
     model = Two(lambda a, b: torch.cat([a.detach(), b], 1))
     with pytest.raises(ValueError, match=r"the output must keep its shape \(1, 8\), got \(1, 6\)"):
-        prune.narrow(model, 0.5, torch.ones(1, 3))
+        prune.remove_channels(model, 0.5, torch.ones(1, 3))
 
 
 def test_a_network_with_two_outputs_is_refused():
     with pytest.raises(TypeError, match="model must return a tensor, got tuple"):
-        prune.narrow(Two(lambda a, b: (a, b)), 0.5, torch.ones(1, 3))
+        prune.remove_channels(Two(lambda a, b: (a, b)), 0.5, torch.ones(1, 3))
 
 
 def test_without_torch_pruning_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_pruning", None)
     with pytest.raises(ModuleNotFoundError, match="pip install torch-pruning"):
-        prune.narrow(models.pruning_cnn(2), 0.5, INPUTS)
+        prune.remove_channels(models.pruning_cnn(2), 0.5, INPUTS)
 
 
 def test_torch_prunings_own_taylor_importance_leaves_batch_norm_out():

@@ -1,4 +1,4 @@
-"""Scores: what each criterion is, by independent means, and the model left as it was."""
+"""Scores: what each importance is, by independent means, and the model left as it was."""
 
 import copy
 import itertools
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from gradlab import prune
 from gradlab.course import models
+from gradlab.prune.weights import prunable
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def batches():
     ]
 
 
-def values(model, criterion, batches=(), **more):
-    return prune.score(model, criterion, batches, **more).values
+def values(model, importance, batches=(), **more):
+    return prune.score(model, importance, batches, **more).values
 
 
 def joined(batches):
@@ -118,9 +119,9 @@ class Noisy(nn.Module):
         return F.dropout(x, 0.5, training=True)
 
 
-@pytest.mark.parametrize("criterion", prune.CRITERIA)
+@pytest.mark.parametrize("importance", prune.IMPORTANCES)
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_model_is_left_as_it_was(criterion, masked, batches):
+def test_the_model_is_left_as_it_was(importance, masked, batches):
     network = models.resnet(8, 2)
     model = nn.Sequential(network, Noisy()).train()
     network.norm1.eval()
@@ -133,7 +134,7 @@ def test_the_model_is_left_as_it_was(criterion, masked, batches):
     modes = [module.training for module in model.modules()]
     held = network.fc.weight
     random = torch.get_rng_state()
-    prune.score(model, criterion, batches)
+    prune.score(model, importance, batches)
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     for parameter, gradient, kept in zip(model.parameters(), gradients, before, strict=True):
         assert parameter.grad is gradient
@@ -143,22 +144,22 @@ def test_the_model_is_left_as_it_was(criterion, masked, batches):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-@pytest.mark.parametrize("criterion", prune.CRITERIA)
-def test_a_pass_that_fails_leaves_the_model_as_it_was(criterion, batches):
+@pytest.mark.parametrize("importance", prune.IMPORTANCES)
+def test_a_pass_that_fails_leaves_the_model_as_it_was(importance, batches):
     model = models.pruning_cnn(2).train()
-    if criterion in ("gradient", "taylor"):
+    if importance in ("gradient", "taylor"):
         with pytest.raises(RuntimeError):
-            prune.score(model, criterion, [(torch.ones(1, 5, 32, 32), torch.zeros(1))])
+            prune.score(model, importance, [(torch.ones(1, 5, 32, 32), torch.zeros(1))])
     assert all(module.training for module in model.modules())
 
 
-@pytest.mark.parametrize("criterion", prune.CRITERIA)
-def test_scores_are_plain_data_even_under_no_grad(criterion, batches):
+@pytest.mark.parametrize("importance", prune.IMPORTANCES)
+def test_scores_are_plain_data_even_under_no_grad(importance, batches):
     model = models.pruning_cnn(2)
     with torch.no_grad():
-        found = prune.score(model, criterion, batches)
-    assert found.criterion == criterion
-    assert list(found.values) == list(prune.prunable(model))
+        found = prune.score(model, importance, batches)
+    assert found.importance == importance
+    assert list(found.values) == list(prunable(model))
     for name, scores in found.values.items():
         assert scores.shape == model.get_parameter(name).shape
         assert scores.device.type == "cpu"
@@ -168,11 +169,11 @@ def test_scores_are_plain_data_even_under_no_grad(criterion, batches):
     assert found.values["conv1.weight"].any()
 
 
-@pytest.mark.parametrize("criterion", prune.CRITERIA)
-def test_what_a_mask_holds_scores_below_everything_else(criterion, batches):
+@pytest.mark.parametrize("importance", prune.IMPORTANCES)
+def test_what_a_mask_holds_scores_below_everything_else(importance, batches):
     model = models.pruning_cnn(2)
     prune.prune_to_(model, 0.4, "random")
-    for name, scores in values(model, criterion, batches).items():
+    for name, scores in values(model, importance, batches).items():
         mask = model.state_dict()[f"{name}_mask"]
         assert torch.equal(scores == -torch.inf, mask == 0)
 
@@ -182,9 +183,9 @@ def test_a_mask_counts_in_the_pass(batches):
     model = models.pruning_cnn(2)
     prune.prune_to_(model, 0.6)
     plain = copy.deepcopy(model)
-    prune.bake_(plain)
-    for criterion in ("gradient", "synflow"):
-        masked, baked = values(model, criterion, batches), values(plain, criterion, batches)
+    prune.make_permanent_(plain)
+    for importance in ("gradient", "synflow"):
+        masked, baked = values(model, importance, batches), values(plain, importance, batches)
         for name, scores in masked.items():
             left = scores != -torch.inf
             assert torch.equal(scores[left], baked[name][left])
@@ -193,8 +194,8 @@ def test_a_mask_counts_in_the_pass(batches):
 def test_a_layer_that_is_not_used_has_no_gradient(batches):
     model = nn.ModuleDict({"used": nn.Linear(3, 2), "idle": nn.Linear(3, 2)})
     model.forward = lambda x: model["used"](x)
-    for criterion in ("gradient", "taylor", "synflow"):
-        found = values(model, criterion, [(torch.ones(2, 3), torch.tensor([0, 1]))])
+    for importance in ("gradient", "taylor", "synflow"):
+        found = values(model, importance, [(torch.ones(2, 3), torch.tensor([0, 1]))])
         assert not found["idle.weight"].any()
         assert found["used.weight"].any()
 
@@ -205,14 +206,14 @@ def test_reversing_turns_every_order_but_what_is_gone_stays_gone():
     prune.apply_(model, {"weight": torch.tensor([[1, 0, 1]])})
     turned = prune.score(model).reversed()
     assert turned.values["weight"].tolist() == [[-1.0, -torch.inf, -3.0]]
-    assert turned.criterion == "magnitude, largest first"
-    assert prune.rank(turned).at(2 / 3).masks()["weight"].tolist() == [[True, False, False]]
+    assert turned.importance == "magnitude, largest first"
+    assert prune.rank(turned).cut(2 / 3).masks()["weight"].tolist() == [[True, False, False]]
 
 
-@pytest.mark.parametrize("criterion", ["gradient", "taylor", "synflow"])
-def test_a_criterion_that_needs_batches_says_so(criterion):
+@pytest.mark.parametrize("importance", ["gradient", "taylor", "synflow"])
+def test_a_criterion_that_needs_batches_says_so(importance):
     with pytest.raises(ValueError, match="batches must hold one"):
-        prune.score(models.pruning_cnn(2), criterion)
+        prune.score(models.pruning_cnn(2), importance)
 
 
 def test_synflow_refuses_inputs_that_cannot_be_ones():
@@ -220,11 +221,11 @@ def test_synflow_refuses_inputs_that_cannot_be_ones():
         prune.score(nn.Embedding(3, 2), "synflow", [(torch.zeros(1, 2, dtype=torch.long), None)])
 
 
-@pytest.mark.parametrize("criterion", ["gradient", "taylor"])
-def test_a_gradient_that_is_not_finite_is_refused_by_name(criterion):
+@pytest.mark.parametrize("importance", ["gradient", "taylor"])
+def test_a_gradient_that_is_not_finite_is_refused_by_name(importance):
     batch = (torch.full((2, 3, 32, 32), torch.inf), torch.tensor([0, 1]))
     with pytest.raises(ValueError, match=r"scores must be finite, got .* in conv1\.weight"):
-        prune.score(models.pruning_cnn(2), criterion, [batch])
+        prune.score(models.pruning_cnn(2), importance, [batch])
 
 
 def test_an_endless_source_of_batches_is_read_once_by_synflow():

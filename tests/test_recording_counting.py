@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab import patterns
-from gradlab.histogram import LogHistogram
+from gradlab.histogram import LogHistogram, codes
 from gradlab.recording import counting
 from gradlab.recording.histograms import Histograms
 
@@ -61,9 +60,9 @@ def test_counting_on_the_device_agrees_with_the_cpu(device):
 def test_threads_count_what_one_counts(monkeypatch):
     some = [torch.randn(1_300_001), torch.zeros(10), torch.randn(400_000).relu()]
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    threaded = patterns.tally(some)
+    threaded = codes.tally(some)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    for one, many in zip(patterns.tally(some), threaded, strict=True):
+    for one, many in zip(codes.tally(some), threaded, strict=True):
         assert np.array_equal(one, many)
 
 
@@ -71,11 +70,11 @@ def test_threads_count_what_one_counts(monkeypatch):
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_does_not_wait_for_threads_it_has_not(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    patterns.tally([torch.randn(600_000)])
-    assert patterns._threads.cache_info().currsize > 0
+    codes.tally([torch.randn(600_000)])
+    assert codes._threads.cache_info().currsize > 0
     child = os.fork()
     if not child:
-        os._exit(patterns._threads.cache_info().currsize)
+        os._exit(codes._threads.cache_info().currsize)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

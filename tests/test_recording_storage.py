@@ -13,7 +13,8 @@ from torch import nn
 
 import gradlab
 from gradlab import clip
-from gradlab.recording import Histograms, load, record, storage
+from gradlab.recording import load, record, storage
+from gradlab.recording.histograms import Histograms
 
 
 def recorded(count=5, seed=0):

@@ -12,12 +12,12 @@ from PIL import Image
 from test_panels_recorded import gradients, recording_of
 
 from gradlab import clip, report
-from gradlab.recording import Histograms
+from gradlab.recording.histograms import Histograms
 
 
 @pytest.fixture(scope="module")
 def recording():
-    run = recording_of(gradients(), rule=repr(clip.ByNorm(5.0)))
+    run = recording_of(gradients(), clip=clip.ByNorm(5.0))
     coefficient = np.minimum(1, 5 / run.total_norm)
     return replace(run, coefficient=coefficient, fired=coefficient < 1)
 
@@ -28,7 +28,7 @@ def texts(figure):
 
 @pytest.mark.parametrize("width", ["column", "page"])
 def test_the_figure_holds_the_norms_the_thresholds_and_how_often_they_fire(recording, width):
-    figure = report.figure(recording, clip.ByNorm(9.0), width=width)
+    figure = report.figure(recording, clip=clip.ByNorm(9.0), width=width)
     assert figure.get_size_inches()[0] == {"column": 3.4, "page": 7.0}[width]
     course, *others = figure.axes
     lines = {line.get_label(): line for line in course.get_lines()}
@@ -41,7 +41,7 @@ def test_the_figure_holds_the_norms_the_thresholds_and_how_often_they_fire(recor
 
 
 def test_without_a_rule_the_figure_shows_the_runs_own_or_one_that_clips_a_tenth(recording):
-    unclipped = replace(recording, rule=None)
+    unclipped = replace(recording, clip=None)
     tenth = np.quantile(recording.total_norm, 0.9)
     for run, max_norm in ((recording, 5.0), (unclipped, tenth)):
         said = texts(report.figure(run))
@@ -51,7 +51,7 @@ def test_without_a_rule_the_figure_shows_the_runs_own_or_one_that_clips_a_tenth(
 
 @pytest.mark.parametrize("rule", [clip.PerLayer(6.0), clip.ByValue(2.0), clip.ByNorm(1e9)])
 def test_every_bound_has_its_figure_and_lies_in_it(recording, rule):
-    figure = report.figure(recording, rule)
+    figure = report.figure(recording, clip=rule)
     low, high = figure.axes[0].get_ylim()
     assert low < getattr(rule, "max_norm", getattr(rule, "clip_value", None)) < high
     assert isinstance(figure, Figure)
@@ -62,7 +62,7 @@ def test_the_file_is_what_its_suffix_says(recording, tmp_path):
     png = report.save(recording, tmp_path / "run.png", width="column")
     with Image.open(png) as image:
         assert image.size == (1020, 1680)
-    pdf = report.save(recording, str(tmp_path / "run.PDF"), rule=clip.PerLayer(6.0)).read_bytes()
+    pdf = report.save(recording, str(tmp_path / "run.PDF"), clip=clip.PerLayer(6.0)).read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"/CIDFontType2" in pdf  # TrueType
     assert b"/Type3" not in pdf
@@ -102,13 +102,17 @@ def test_a_path_that_cannot_be_written_is_refused(recording, tmp_path):
 def test_what_has_no_figure_is_refused(recording):
     with pytest.raises(ValueError, match="width must be one of 'column', 'page', got 'poster'"):
         report.figure(recording, width="poster")
-    with pytest.raises(TypeError, match="rule must be ByNorm, PerLayer or ByValue, got Percentile"):
-        report.figure(recording, clip.Percentile(10))
+    with pytest.raises(TypeError, match="clip must be a rule with a fixed threshold"):
+        report.figure(recording, clip=clip.Percentile(10))
     bare = replace(recording, histograms=Histograms.joined(recording.layers, []))
-    with pytest.raises(ValueError, match="rule must need no histograms"):
-        report.figure(bare, clip.ByValue(1.0))
+    with pytest.raises(ValueError, match="clip must need no histograms"):
+        report.figure(bare, clip=clip.ByValue(1.0))
     zeros = recording_of([{n: 0 * g for n, g in step.items()} for step in gradients(4)])
-    for refused in (report.figure, report.table, lambda run: report.figure(run, clip.ByNorm(1.0))):
+    for refused in (
+        report.figure,
+        report.table,
+        lambda run: report.figure(run, clip=clip.ByNorm(1.0)),
+    ):
         with pytest.raises(ValueError, match="the recording must hold"):
             refused(zeros)
 
@@ -120,13 +124,13 @@ def cells(line):
 def test_the_table_has_a_row_for_the_run_and_one_for_each_suggestion(recording):
     head, rule, run, *rows = report.table(recording).splitlines()
     assert len(cells(head)) == len(cells(rule)) == 6
-    assert cells(run)[:2] == ["max_norm = 5 (the run)", "40 of 40 (100 %)"]
+    assert cells(run)[:2] == ["by norm, max_norm = 5 (the run)", "40 of 40 (100 %)"]
     assert float(cells(run)[3]) == pytest.approx(recording.coefficient.min(), rel=0.01)
     for row, one in zip(rows, recording.suggest().each, strict=True):
         label, fires, median, smallest, cosine, after = cells(row)
         norms = recording.total_norm
         hit = norms[norms > one.max_norm]
-        assert label == f"max_norm = {one.max_norm:.3g} ({one.says})"
+        assert label == f"by norm, max_norm = {one.max_norm:.3g} ({one.says})"
         assert fires == f"{len(hit)} of 40 ({100 * len(hit) / 40:.3g} %)"
         assert float(median) == pytest.approx(np.median(one.max_norm / hit), rel=0.01)
         assert float(smallest) == pytest.approx(one.max_norm / hit.max(), rel=0.01)
@@ -141,15 +145,20 @@ def test_a_rule_that_turns_gradients_has_a_smaller_cosine_and_one_that_never_fir
     *_, layers, value, never = report.table(
         recording, [clip.PerLayer(3.0), clip.ByValue(1.0), clip.ByNorm(1e6)]
     ).splitlines()
-    assert layers.startswith("| max_norm = 3, each layer alone |")
-    assert value.startswith("| clip_value = 1 | 10 of 10 (100 %) |")
+    assert layers.startswith("| by norm, per layer, max_norm = 3 |")
+    assert value.startswith("| by value, clip_value = 1 | 10 of 10 (100 %) |")
     assert float(cells(layers)[4]) < 1
     assert float(cells(value)[4]) < 1
     assert cells(never)[1:5] == ["0 of 40 (0 %)", "–", "–", "–"]
 
 
+def odd(label):
+    """A rule that is called so, for as long as somebody holds it."""
+    return type("Odd", (clip.ByNorm,), {"label": label})(5.0)
+
+
 def test_the_latex_table_can_be_pasted(recording):
-    run = replace(recording, rule=r"My_rule{50%} & #1 \x^2 ~ $5")
+    run = replace(recording, clip=odd(r"My_rule{50%} & #1 \x^2 ~ $5"))
     text = report.table(run, [clip.ByNorm(1e-5)], style="latex")
     assert text.startswith(r"\begin{tabular}{lrrrrr}")
     assert text.endswith(r"\end{tabular}")
@@ -163,8 +172,8 @@ def test_the_latex_table_can_be_pasted(recording):
 
 
 def test_a_pipe_in_a_rule_does_not_break_the_markdown(recording):
-    run = replace(recording, rule="a|b")
-    assert "| a\\|b (the run) |" in report.table(run, [])
+    run = replace(recording, clip=odd("a|b"))
+    assert "| a\\|b, max_norm = 5 (the run) |" in report.table(run, [])
 
 
 def test_an_unknown_style_is_refused(recording):

@@ -18,8 +18,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab import experiments
 from gradlab.course import device, sweep
+from gradlab.course.lessons import experiments
 from gradlab.course.sweep import journal, plain, workers
 from gradlab.course.sweep.provenance import here
 from gradlab.course.sweep.records import Records, Row
@@ -184,7 +184,7 @@ def test_killed_ten_times_a_sweep_loses_nothing_and_repeats_nothing(tmp_path):
     program = f"""if True:
         import sys; sys.path.insert(0, {str(TESTS)!r})
         import types, concurrent.futures, time, pathlib
-        from gradlab import sweep
+        from gradlab.course import sweep
         from gradlab.course.sweep import workers
         from gradlab.course.sweep.provenance import Machine
         workers.here = lambda: Machine(python="", torch="", torchvision=None, numpy="",
@@ -235,7 +235,7 @@ def wait_for(condition, seconds=60):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_the_sweep_that_started_them(tmp_path, how):
     program = (
-        "import sys, sweeping; from gradlab import sweep\n"
+        "import sys, sweeping; from gradlab.course import sweep\n"
         "if __name__ == '__main__':\n"
         "    endless = sweep.Experiment('e', '', sweeping.seeds(1), sweeping.endless)\n"
         "    sweep.run(endless, sys.argv[1], budget='ci')\n"
@@ -483,7 +483,7 @@ def test_the_runs_that_ship_are_complete_and_those_of_the_grid(name):
     assert {row.status for row in records} <= {"done", "diverged"}
     assert {one.experiment for one in records.provenance} == {name}
     (budget,) = {one.budget for one in records.provenance}
-    grid = experiments.ALL[name].grid(budget)
+    grid = experiments()[name].grid(budget)
     assert [plain.key(row.cell) for row in records] == list(grid)
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.course.data import manual
+from gradlab.course.data import python_docs
 from gradlab.course.data.text import CHARACTERS, TextData, decode, encode
 
 
@@ -74,7 +74,7 @@ def test_drawing_batches_leaves_the_global_streams_alone():
 
 
 def test_the_manual_is_a_long_english_text_about_python():
-    train, test = manual(), manual("test")
+    train, test = python_docs(), python_docs("test")
     assert len(train) > 200_000
     assert len(train) == pytest.approx(9 * len(test), rel=0.01)
     words = decode(train.tokens).lower().split()
@@ -84,7 +84,7 @@ def test_the_manual_is_a_long_english_text_about_python():
 
 
 def test_no_line_of_text_is_in_both_splits():
-    train, test = (decode(manual(split).tokens).splitlines() for split in ("train", "test"))
+    train, test = (decode(python_docs(split).tokens).splitlines() for split in ("train", "test"))
     shared = [line for line in test if len(line) > 40 and line in set(train)]
     assert len(shared) <= 0.01 * len(test)
 
@@ -108,4 +108,4 @@ def test_bad_values_are_named_with_what_is_allowed(arguments, names):
 
 def test_an_unknown_split_is_named():
     with pytest.raises(ValueError, match=r"split must be one of 'train', 'test', got 'valid'"):
-        manual("valid")
+        python_docs("valid")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, joined, scale_each_, tensor_norms, unit_norms
-from gradlab.clip.rule import EPS, Measured, Rule, ratio
+from gradlab.clip.rule import EPS, Measured, Part, Rule, ratio
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +41,11 @@ class Adaptive(Rule):
     >>> Adaptive(0.01).clip_(w).fired, w.grad[:, 0]
     (tensor(True), tensor([0.0100, 0.0010]))
     """
+
+    label: ClassVar[str] = "adaptive (AGC)"
+    part: ClassVar[Part] = "unit"
+    bound_name: ClassVar[str] = "clip_factor"
+    usual: ClassVar[float] = 0.01
 
     clip_factor: float = 0.01
     eps: float = 1e-3

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from gradlab.arguments import positive, within
+from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, scale_, scale_each_
-from gradlab.clip.rule import EPS, Measured, Rule, ratio
-from gradlab.clip.running import RunningPercentile
+from gradlab.clip.rule import EPS, Measured, Part, Rule, ratio
 
 
 @dataclass(frozen=True, repr=False)
 class _NormBound(Rule):
+    bound_name: ClassVar[str] = "max_norm"
+    usual: ClassVar[float] = 1.0
+
     max_norm: float
     norm_type: float = 2.0
 
@@ -26,6 +29,11 @@ class _NormBound(Rule):
     @property
     def _order(self) -> float:
         return float(self.norm_type)
+
+    def factors(self, total: Tensor, layers: Tensor) -> Tensor:
+        if self._order != 2:
+            raise ValueError(f"norm_type must be 2, as the norms that are known, got {self!r}")
+        return bounding(total[:, None] if self.part == "everything" else layers, self.max_norm)
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,8 +65,11 @@ class ByNorm(_NormBound):
     tensor([0.6000, 0.8000])
     """
 
+    label: ClassVar[str] = "by norm"
+    part: ClassVar[Part] = "everything"
+
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
-        return _scale_(layers, measured.total_norm, float(self.max_norm), look)
+        return scale_all_(layers, measured.total_norm, float(self.max_norm), look)
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,9 +96,12 @@ class PerLayer(_NormBound):
     Clipped(total_norm=3.041, coefficient=0.3676, fired=True, layer_norms=[3, 0.5])
     """
 
+    label: ClassVar[str] = "by norm, per layer"
+    part: ClassVar[Part] = "layer"
+
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         norms, total = measured.layer_norms, measured.total_norm
-        factors = _factor(norms, float(self.max_norm)).where(total.isfinite(), 1.0)
+        factors = bounding(norms, float(self.max_norm)).where(total.isfinite(), 1.0)
         fired = ((factors < 1) & (norms > 0)).any()
         if not look or fired:
             scale_each_([layer.gradient for layer in layers], list(factors))
@@ -95,72 +109,17 @@ class PerLayer(_NormBound):
         return ratio(after, total), fired
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Percentile(Rule):
-    """Scale all gradients to a percentile of the total norms seen so far: AutoClip.
-
-    ``ByNorm`` with ``max_norm`` = the given percentile of the total norms of all steps until now,
-    the present one included. The only rule with a state: use one instance per training run, and
-    save it with ``state_dict()``. Norms are counted in bins a 32nd of a factor of two wide, so
-    time and memory (74 kB) do not grow with the steps, and ``max_norm`` is within 1.1 % of
-    ``numpy.percentile`` of the whole history.
-
-    Source: Seetharaman, Wichern, Pardo & Le Roux 2020, "AutoClip: adaptive gradient clipping for
-    source separation networks", arXiv 2007.14469.
-
-    Args:
-        percentile: dimensionless, in [0, 100].
-        nonfinite: ``"raise"``, ``"skip"`` or ``"allow"``; such norms do not count.
-
-    Raises:
-        ValueError: an argument is not a number, or out of its range.
-
-    Note:
-        It clips about ``100 - percentile`` percent of the steps, whether or not any of them is
-        unusual. Steps whose gradient is zero count too: when they fill the percentile,
-        ``max_norm`` is 0 and every other gradient becomes 0.
-
-    >>> rule, w = Percentile(50.0), torch.zeros(1, requires_grad=True)
-    >>> for size in (1.0, 3.0, 8.0):
-    ...     w.grad = torch.tensor([size])
-    ...     print(f"{w.grad.item():.0f} -> {size * rule.clip_(w).coefficient:.1f}")
-    1 -> 1.0
-    3 -> 2.0
-    8 -> 3.0
-    """
-
-    percentile: float = 10.0
-    seen: RunningPercentile = field(default_factory=RunningPercentile, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        within("percentile", self.percentile, 0, 100)
-
-    def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
-        total = measured.total_norm
-        self.seen.add(total.cpu() if look else total)
-        max_norm = self.seen.quantile(float(self.percentile) / 100).to(total)
-        return _scale_(layers, total, max_norm, look)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The norms seen so far, as three tensors to save with the optimizer's."""
-        return {name: value.clone() for name, value in self.seen.state_dict().items()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state_dict()`` returned."""
-        self.seen.load_state_dict({name: value.clone() for name, value in state.items()})
-
-
-def _scale_(
+def scale_all_(
     layers: list[Layer], total: Tensor, max_norm: float | Tensor, look: bool
 ) -> tuple[Tensor, Tensor]:
     """Multiply all gradients by one factor, which is the coefficient; and whether it is below 1."""
-    factor = _factor(total, max_norm).where(total.isfinite(), 1.0)
+    factor = bounding(total, max_norm).where(total.isfinite(), 1.0)
     fired = (factor < 1) & (total > 0)
     if not look or fired:
         scale_([layer.gradient for layer in layers], factor)
     return factor.where(fired, 1.0), fired
 
 
-def _factor(norm: Tensor, max_norm: float | Tensor) -> Tensor:
+def bounding(norm: Tensor, max_norm: float | Tensor) -> Tensor:
+    """The factor that brings a norm down to ``max_norm``; 1 where it is not above."""
     return (max_norm / (norm + EPS)).clamp(max=1)

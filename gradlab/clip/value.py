@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import compress
 from math import inf
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, exceeding, grouped, joined
-from gradlab.clip.rule import Measured, Rule, ratio
+from gradlab.clip.rule import Measured, Part, Rule, ratio
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +38,11 @@ class ByValue(Rule):
     >>> ByValue(1.0).clip_(w).fired, w.grad
     (tensor(True), tensor([-1.0000,  0.5000]))
     """
+
+    label: ClassVar[str] = "by value"
+    part: ClassVar[Part] = "element"
+    bound_name: ClassVar[str] = "clip_value"
+    usual: ClassVar[float] = 0.01
 
     clip_value: float
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gradlab.arguments import one_of
 from gradlab.compress.affine import vectors
-from gradlab.course.data import ImageData
+from gradlab.data import ImageData
 
 
 @torch.no_grad()

@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike
 from gradlab.draw.firing import Coefficients, Firing, draw_coefficients, draw_firing
 from gradlab.draw.layers import Layers, columns, draw_layers, marks, places
 from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, legible, style
-from gradlab.recording import Recording, WhatIf
+from gradlab.recording import Recording
 from gradlab.recording.compared import Compared
+from gradlab.recording.counterfactual import WhatIf
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The course's experiments: which runs each one is made of, and what one run does."""
 
-from gradlab.course.sweep import Experiment
 from gradlab.experiments.features import FEATURES
 from gradlab.experiments.pruning import PRUNING
+from gradlab.sweep import Experiment
 
 _EXPERIMENTS: tuple[Experiment, ...] = (FEATURES, PRUNING)
 

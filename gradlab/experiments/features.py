@@ -18,10 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradlab import compress, train
+from gradlab import compress, data, device, models, train
 from gradlab.arguments import one_of
-from gradlab.course import data, device, models
-from gradlab.course.sweep import Experiment
+from gradlab.sweep import Experiment
 
 FULL = 784
 LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab import draw
-from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer, Rule
-from gradlab.live import LivePicture, subplots
+from gradlab.clip import Rule
+from gradlab.draw.gradients import draw_magnitudes
+from gradlab.draw.steer import (
+    Future,
+    draw_clipping,
+    draw_futures,
+    draw_setting,
+    draw_span,
+    draw_steering_key,
+)
+from gradlab.draw.style import AFTER, THRESHOLD
+from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import number, percent
-from gradlab.steering import Branch, Gradient, Steered, Taken
+from gradlab.training import Steered
+from gradlab.training.branch import Branch, Gradient, Taken
 
-WORDS: dict[Callable[[float], Rule] | None, str] = {
-    None: "not at all",
-    ByNorm: "by norm",
-    PerLayer: "by norm, each layer alone",
-    ByValue: "by value",
-    Adaptive: "by norm, relative to the weights",
-}
-BOUNDS: dict[Callable[[float], Rule], str] = {
-    ByNorm: "max_norm",
-    PerLayer: "max_norm",
-    ByValue: "clip_value",
-    Adaptive: "clip_factor",
-}
+NOT_AT_ALL = "not at all"
+"""What menus and sentences call no clipping."""
+
 _EDGES = np.geomspace(1e-8, 1e2, 68)
 _COUNTED = np.array([0, *_EDGES[1:-1], inf])  # the bars at the edges hold all that is beyond
 _LOSSES, _NORMS = (1e-4, 1e4), (1e-6, 1e8)  # the furthest that the axes go
@@ -43,14 +43,14 @@ class Dashboard:
     def __init__(self, rates: tuple[float, float], run: Steered) -> None:
         self._rates = 0.8 * 10 ** rates[0], 1.25 * 10 ** rates[1]
         figure, (loss, elements, norm, rate) = subplots(9, 5, nrows=2, ncols=2, width_ratios=(5, 4))
-        draw.draw_steering_key(figure)
-        self.loss = draw.draw_futures(loss, "loss of the batch")
-        self.norm = draw.draw_futures(norm, "norm of the gradient")
-        self.rate = draw.draw_futures(rate, "learning rate", held=True)
-        self.clipping = draw.draw_clipping(norm)
-        self.max_norm = draw.draw_setting(norm, draw.THRESHOLD)
-        self.next_rate = draw.draw_setting(rate, draw.AFTER)
-        self.bars = draw.draw_magnitudes(elements, _EDGES, 1e-5, "|gradient element|")
+        draw_steering_key(figure)
+        self.loss = draw_futures(loss, "loss of the batch")
+        self.norm = draw_futures(norm, "norm of the gradient")
+        self.rate = draw_futures(rate, "learning rate", held=True)
+        self.clipping = draw_clipping(norm)
+        self.max_norm = draw_setting(norm, THRESHOLD)
+        self.next_rate = draw_setting(rate, AFTER)
+        self.bars = draw_magnitudes(elements, _EDGES, 1e-5, "|gradient element|")
         elements.set_ylabel("share of the elements")
         for axes in (norm, rate):
             axes.set_xlabel("step")
@@ -62,48 +62,46 @@ class Dashboard:
 
     def show(self, run: Steered) -> str:
         """Move the artists to what the run is now; the same in words."""
-        branches, gradient, rule, rate = run.branches, run.gradient, run.rule, run.learning_rate
+        branches, gradient, clip, rate = run.branches, run.gradient, run.clip, run.learning_rate
         *left, now = branches
         position = len(now) - run.ahead
         if self._fit(branches):
             self.picture.redraw()
         self._move_curves(left, now, position)
-        self._move_settings(position, rule, rate)
+        self._move_settings(position, clip, rate)
         if gradient is not None:
             self.bars.move(*gradient.shares(_COUNTED))
         elif not position or run.ended:  # between, an uncounted one leaves the one before it
             self.bars.move(*np.zeros((2, len(_EDGES) - 1)))
-        return " ".join(_in_words(left, now, position, rule, rate, gradient))
+        return " ".join(_in_words(left, now, position, clip, rate, gradient))
 
     def _fit(self, branches: Sequence[Branch]) -> bool:
         """Axes that hold all branches, and grow by leaps; whether this was one."""
         longest = max(len(branch) for branch in branches)
         steps = next(n * 10**k for k in range(1, 12) for n in (2, 5, 10) if n * 10**k >= longest)
-        losses = _decades([0.1, 10.0], [branch.losses for branch in branches], _LOSSES)
-        norms = _decades([0.01, 100.0], [branch.total_norms for branch in branches], _NORMS)
+        losses = _decades([0.1, 10.0], [branch.loss for branch in branches], _LOSSES)
+        norms = _decades([0.01, 100.0], [branch.total_norm for branch in branches], _NORMS)
         spans = zip(self.axes, (losses, norms, self._rates), strict=True)
-        return any([draw.draw_span(axes, steps, limits) for axes, limits in spans])  # noqa: C419
+        return any([draw_span(axes, steps, limits) for axes, limits in spans])  # noqa: C419
 
     def _move_curves(self, left: list[Branch], now: Branch, position: int) -> None:
         for futures, column in (
-            (self.loss, "losses"),
-            (self.norm, "total_norms"),
-            (self.rate, "learning_rates"),
+            (self.loss, "loss"),
+            (self.norm, "total_norm"),
+            (self.rate, "learning_rate"),
         ):
             others = [_future(branch, column, branch.forked_at) for branch in left]
             if position < len(now):
                 others.append(_future(now, column, position))
             ended = now.diverged is not None and position == len(now)
             futures.move(getattr(now, column)[:position], others, diverged=ended)
-        self.clipping.move(
-            now.max_norms[:position], now.total_norms[:position], now.fired[:position]
-        )
+        self.clipping.move(now.max_norm[:position], now.total_norm[:position], now.fired[:position])
 
-    def _move_settings(self, position: int, rule: Rule | None, rate: float) -> None:
-        name, bound = _bound(rule)
-        label = f"{name} = {number(bound)}"
-        self.max_norm.move(position, bound if name == "max_norm" else None, label)
-        self.bars.marker.move(bound if name == "clip_value" else None, label)
+    def _move_settings(self, position: int, clip: Rule | None, rate: float) -> None:
+        bound, part = (clip.bound, clip.part) if clip and not clip.moves else (None, None)
+        label = f"{clip.bound_name} = {number(clip.bound)}" if clip else ""
+        self.max_norm.move(position, bound if part in ("everything", "layer") else None, label)
+        self.bars.marker.move(bound if part == "element" else None, label)
         self.next_rate.move(position, rate)
 
 
@@ -111,7 +109,7 @@ def _in_words(
     left: list[Branch],
     now: Branch,
     position: int,
-    rule: Rule | None,
+    clip: Rule | None,
     rate: float,
     gradient: Gradient | None,
 ) -> list[str]:
@@ -124,7 +122,7 @@ def _in_words(
         said.append(f"Rewound: {ahead} later steps stay as another future if you go on.")
     if left:
         said.append(_other_in_words(left[-1], now.forked_at, position))
-    said.append(f"Next step: learning rate {number(rate)}, clipped {_rule_in_words(rule)}.")
+    said.append(f"Next step: learning rate {number(rate)}, clipped {_rule_in_words(clip)}.")
     if gradient is not None and gradient.before.zeros:
         zeros = percent(gradient.before.zeros / gradient.before.numel)
         said.append(f"Not in the histogram: {zeros} of the elements are exactly zero.")
@@ -143,13 +141,13 @@ def _step_in_words(branch: Branch, position: int) -> str:
 
 
 def _clipped_in_words(taken: Taken) -> str:
-    norm, rule = number(taken.total_norm), taken.rule
+    norm, clip = number(taken.total_norm), taken.clip
     kept = f"so clipped to {percent(taken.coefficient)}" if taken.fired else "so not clipped"
-    if rule is None:
+    if clip is None:
         return f"{norm}, not clipped"
-    if isinstance(rule, ByNorm):
+    if clip.part == "everything" and not clip.moves:
         than = ">" if taken.fired else "≤"
-        return f"{norm} {than} max_norm {number(rule.max_norm)}, {kept}"
+        return f"{norm} {than} {clip.bound_name} {number(clip.bound)}, {kept}"
     return f"{norm}, {'some' if taken.fired else 'nothing'} beyond the bound, {kept}"
 
 
@@ -157,27 +155,19 @@ def _other_in_words(other: Branch, forked_at: int, position: int) -> str:
     """The branch that the present one left, at the same step."""
     which = f"The future left at step {forked_at}" if forked_at else "The run before"
     if forked_at < position <= len(other):
-        return f"{which} had loss {number(other.losses[position - 1])} at this step."
+        return f"{which} had loss {number(other.loss[position - 1])} at this step."
     end = "diverged" if other.diverged is not None else "ended"
     return f"{which} {end} after step {len(other)}."
 
 
-def _rule_in_words(rule: Rule | None) -> str:
-    name, bound = _bound(rule)
-    what = WORDS.get(type(rule) if rule else None, f"by {type(rule).__name__}")
-    return f"{what}, {name} {number(bound)}" if name else what
+def _rule_in_words(clip: Rule | None) -> str:
+    return f"{clip.label}, {clip.bound_name} {number(clip.bound)}" if clip else NOT_AT_ALL
 
 
-def _bound(rule: Rule | None) -> tuple[str, float]:
-    """The name and the value of a rule's bound; '' and 0 where it has none of these."""
-    name = BOUNDS.get(type(rule), "") if rule else ""
-    return name, getattr(rule, name) if name else 0.0
-
-
-def _future(branch: Branch, column: str, start: int) -> draw.Future:
+def _future(branch: Branch, column: str, start: int) -> Future:
     """From the last common step on."""
     first = max(start, 1)
-    return draw.Future(first, getattr(branch, column)[first - 1 :], branch.diverged is not None)
+    return Future(first, getattr(branch, column)[first - 1 :], branch.diverged is not None)
 
 
 def _decades(

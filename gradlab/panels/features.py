@@ -13,7 +13,7 @@ from gradlab import compress, draw
 from gradlab.arguments import one_of
 from gradlab.compress import LINEAR, Short, Vectors
 from gradlab.compress.short import PAIRED
-from gradlab.course.data import ImageData
+from gradlab.data import ImageData
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 

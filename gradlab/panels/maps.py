@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab import draw
-from gradlab.course.sweep import Records
 from gradlab.experiments.features import FULL, LENGTHS, LINEAR
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
+from gradlab.sweep import Records
 
 Floats = NDArray[np.float64]
 _NAMES = {"pca": "PCA", "random": "random", "linear": "learned", "relu": "ReLU", "lstm": "LSTM"}

@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from gradlab.live import LivePicture
+from gradlab.panels.live import LivePicture
 
 _WRAP = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
-from gradlab.live import LivePicture, subplots
+from gradlab.clip import ByNorm, Rule
+from gradlab.draw.recorded import draw_recorded
+from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
-from gradlab.recording import Recording, WhatIf
+from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
+from gradlab.recording.counterfactual import WhatIf
 from gradlab.recording.suggestion import judge
-from gradlab.whatif import Rule
 
 _CAVEAT = (
     "This is about the recorded gradients: with another threshold the run would have gone "
@@ -29,64 +30,70 @@ _WAS = {
 class Recorded(Panel):
     """See ``threshold``, which makes it of a ``Recording``."""
 
-    def __init__(self, recording: Recording, rules: Mapping[str, type[Rule]], rule: str) -> None:
-        every = {name: compared(recording, kind) for name, kind in rules.items()}
-        if not every["by norm"].positive.size:
+    def __init__(
+        self, recording: Recording, kinds: Sequence[type[Rule]], clip: Rule | type[Rule]
+    ) -> None:
+        self._rules = {kind.label: kind for kind in kinds}
+        every = {kind.label: compared(recording, kind) for kind in kinds}
+        if not every[ByNorm.label].positive.size:
             raise ValueError("the recording must hold a gradient that is finite and not zero")
         self._compared = {name: one for name, one in every.items() if one.positive.size}
-        if rule not in self._compared:
-            raise ValueError(f"rule must need no histograms, as there are none, got {rule!r}")
-        self._recording, self._rules = recording, rules
+        if clip.label not in self._compared:
+            raise ValueError(f"clip must need no histograms, as there are none, got {clip!r}")
+        self._recording = recording
         self._told = _of_the_run(recording)
-        self.rule = ipywidgets.Dropdown(
-            options=list(self._compared), value=rule, description="clip"
+        self.clip = ipywidgets.Dropdown(
+            options=list(self._compared), value=clip.label, description="clip"
         )
-        self.max_norm = self._thresholds("max_norm", *(n for n in rules if n != "by value"))
-        self.clip_value = self._thresholds("clip_value", "by value")
-        super().__init__([self.rule, self.max_norm, self.clip_value], self._picture())
+        names = dict.fromkeys(self._rules[label].bound_name for label in self._compared)
+        self.thresholds = {name: self._slider(name, clip) for name in names}
+        super().__init__([self.clip, *self.thresholds.values()], self._picture())
+
+    @property
+    def threshold(self) -> ipywidgets.FloatLogSlider:
+        """The slider of the rule that is chosen."""
+        return self.thresholds[self._rules[self.clip.value].bound_name]
 
     def _picture(self) -> LivePicture:
         figure, axes = subplots(
             9.4, 6, nrows=2, ncols=2, width_ratios=(3, 1), height_ratios=(1, 1.3)
         )
-        self._drawn = draw.draw_recorded(axes, self._recording)
+        self._drawn = draw_recorded(axes, self._recording)
         self._measure()
         return LivePicture(figure, self._drawn.artists)
 
-    def _thresholds(self, name: str, *rules: str) -> ipywidgets.FloatLogSlider:
+    def _slider(self, name: str, clip: Rule | type[Rule]) -> ipywidgets.FloatLogSlider:
         """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
-        shown = [rule for rule in rules if rule in self._compared]
-        if not shown:
-            return log_slider(name, 1, 10, 1)
-        spans = [self._compared[rule].span for rule in shown]
-        run = [threshold(self._recording, self._rules[rule]) for rule in shown]
-        spans += [(at / 2, 2 * at) for at in run if at is not None]
-        low, high = min(low for low, _ in spans), max(high for _, high in spans)
-        return log_slider(name, low, high, self._compared[shown[0]].guard)
-
-    @property
-    def _slider(self) -> ipywidgets.FloatLogSlider:
-        return self.clip_value if self.rule.value == "by value" else self.max_norm
+        shown = [label for label in self._compared if self._rules[label].bound_name == name]
+        spans = [self._compared[label].span for label in shown]
+        marks = [threshold(self._recording, self._rules[label]) for label in shown]
+        start = self._compared[shown[-1]].guard
+        if isinstance(clip, Rule) and clip.bound_name == name:
+            start = clip.bound
+            marks.append(start)
+        spans += [(at / 2, 2 * at) for at in marks if at is not None]
+        return log_slider(name, min(low for low, _ in spans), max(high for _, high in spans), start)
 
     def _measure(self) -> None:
         """Show what the chosen rule compares with its threshold."""
-        self._shown = self.rule.value
-        span = 10**self._slider.min, 10**self._slider.max
+        self._shown = self.clip.value
+        span = 10**self.threshold.min, 10**self.threshold.max
         reference = threshold(self._recording, self._rules[self._shown])
         self._drawn.measure(self._compared[self._shown], span, reference)
 
     def show(self) -> str:
         """Clip every recorded gradient at the slider's threshold."""
-        name, slider = self.rule.value, self._slider
-        for other in (self.clip_value, self.max_norm):
+        name, slider = self.clip.value, self.threshold
+        for other in self.thresholds.values():
             other.layout.display = None if other is slider else "none"
         if name != self._shown:
             self._measure()
             self.picture.redraw()
-        would = self._recording.what_if(self._rules[name](slider.value))
+        rule = self._rules[name].bounded(slider.value)
+        would = self._recording.what_if(rule)
         label = f"{slider.description} = {number(slider.value)}"
         numbers = f"{number(slider.value)}\n{percent(would.fraction)}"
-        self._drawn.move(slider.value, numbers, would, by_layer="each layer" in name)
+        self._drawn.move(slider.value, numbers, would, by_layer=rule.part == "layer")
         return f"{label}: {_in_words(would, self._recording.every)} {self._told} {_CAVEAT}"
 
 
@@ -103,7 +110,7 @@ def _in_words(would: WhatIf, every: int) -> str:
     before, after = would.norm_before[finite], would.norm_after[finite]
     return (
         f"would have clipped {fired.size:,} of {of} ({percent(would.fraction)}): "
-        f"{_WAS[judge(would.norm_before, would.fired, would.rule).word]}. "
+        f"{_WAS[judge(would.norm_before, would.fired, would.clip).word]}. "
         f"Smallest coefficient {number(would.coefficient[least])}, at step {would.steps[least]}, "
         f"where {largest} has the largest gradient.{turned} "
         f"Largest norm {number(before.max())} → {number(after.max())}, "

@@ -16,7 +16,7 @@ from gradlab.prune.scores import Scores, score
 from gradlab.prune.weights import refuse_masks, undisturbed
 
 
-def narrow(
+def remove_channels(
     model: nn.Module, amount: float, inputs: Tensor, *, scores: Scores | None = None
 ) -> nn.Module:
     """A copy of ``model`` without the channels that score least.
@@ -65,7 +65,7 @@ def narrow(
         from torch_pruning import DependencyGraph, ops
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "narrow needs Torch-Pruning: pip install torch-pruning", name=error.name
+            "remove_channels needs Torch-Pruning: pip install torch-pruning", name=error.name
         ) from error
     values = (scores or score(model)).values
     smaller = copy.deepcopy(model)

@@ -3,7 +3,7 @@
 A masked layer trains ``weight_orig`` and computes with ``weight = weight_orig * weight_mask``, so
 that what is zero stays zero whatever the optimizer does. Both are in the state dict. To load one::
 
-    prune.apply_(model, prune.masks(state))
+    prune.apply_(model, prune.masks_in(state))
     model.load_state_dict(state)
 """
 
@@ -60,7 +60,7 @@ def apply_(model: nn.Module, masks: Cut | Mapping[str, Tensor]) -> None:
 def prune_to_(
     model: nn.Module,
     amount: float,
-    criterion: str = "magnitude",
+    importance: str = "magnitude",
     batches: Batches = (),
     *,
     per_layer: bool = False,
@@ -69,14 +69,14 @@ def prune_to_(
 ) -> Cut:
     """Score the weights of ``model`` as they are now, and mask a share ``amount`` of them.
 
-    ``score``, ``rank``, ``at`` and ``apply_`` in one: what a schedule calls between two training
+    ``score``, ``rank``, ``cut`` and ``apply_`` in one: what a schedule calls between two training
     steps. The arguments, and what they may be, are those of these four.
 
     Returns:
         What is masked now, that of earlier calls included.
     """
-    scores = score(model, criterion, batches, loss=loss, seed=seed)
-    cut = rank(scores).at(amount, per_layer=per_layer)
+    scores = score(model, importance, batches, loss=loss, seed=seed)
+    cut = rank(scores).cut(amount, per_layer=per_layer)
     apply_(model, cut)
     return cut
 
@@ -94,7 +94,7 @@ def restore_(model: nn.Module) -> None:
         _unmask(weight)
 
 
-def bake_(model: nn.Module) -> None:
+def make_permanent_(model: nn.Module) -> None:
     """Take all masks off ``model`` and leave zeros in the weights, as ``prune.remove`` of torch.
 
     Args:
@@ -107,7 +107,7 @@ def bake_(model: nn.Module) -> None:
         torch_prune.remove(weight.module, "weight")
 
 
-def masks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def masks_in(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The masks in a state dict, by name of the weight.
 
     Args:

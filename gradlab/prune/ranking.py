@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gradlab.arguments import one_of, within
 from gradlab.prune.scores import GONE, Scores
-from gradlab.prune.sparsity import Sparsity
+from gradlab.prune.zeros import Sparsity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +52,7 @@ class Ranking:
     """Every weight's place among all, by score; ``rank`` makes one.
 
     Args:
-        criterion: how the scores were measured, in words.
+        importance: how the scores were measured, in words.
         layers: names of the weights, in the model's order.
         sorted_scores: (n,) all scores, ascending.
         ranks: by name, int32: each weight's place in that order.
@@ -61,7 +61,7 @@ class Ranking:
         left_out: the weights without scores, by name, with the reason in words.
     """
 
-    criterion: str
+    importance: str
     layers: tuple[str, ...]
     sorted_scores: NDArray[np.floating]
     ranks: Mapping[str, Tensor]
@@ -75,10 +75,10 @@ class Ranking:
     def __repr__(self) -> str:
         out = "".join(f"; {name} left out: {why}" for name, why in self.left_out.items())
         return (
-            f"Ranking({len(self):,} weights in {len(self.layers)} layers by {self.criterion}{out})"
+            f"Ranking({len(self):,} weights in {len(self.layers)} layers by {self.importance}{out})"
         )
 
-    def at(self, amount: float, *, per_layer: bool = False) -> Cut:
+    def cut(self, amount: float, *, per_layer: bool = False) -> Cut:
         """What goes when a share ``amount`` of the weights with the smallest scores goes.
 
         As ``torch.nn.utils.prune``: ``round(amount * n)`` weights out of all n together, as
@@ -108,7 +108,7 @@ class Ranking:
         )
         return self._cut(zeros, first)
 
-    def below(self, threshold: float) -> Cut:
+    def cut_below(self, threshold: float) -> Cut:
         """What goes when every weight with a score below ``threshold`` goes.
 
         Args:
@@ -158,7 +158,7 @@ def rank(scores: Scores) -> Ranking:
         ValueError: a score is NaN or plus infinity; there is none.
 
     >>> own = Scores("own", {"fc.weight": torch.tensor([[0.3, 0.1], [0.2, 0.4]])}, {})
-    >>> cut = rank(own).at(0.5)
+    >>> cut = rank(own).cut(0.5)
     >>> cut
     2 of 4 weights are zero (50.0%)
     >>> cut.masks()["fc.weight"]
@@ -176,7 +176,7 @@ def rank(scores: Scores) -> Ranking:
     places[order] = torch.arange(len(order), dtype=torch.int32)
     parts = places.split([len(part) for part in flat])
     return Ranking(
-        criterion=scores.criterion,
+        importance=scores.importance,
         layers=tuple(scores.values),
         sorted_scores=ascending.numpy(),
         ranks={

@@ -1,4 +1,4 @@
-"""How much each weight matters, by five criteria: measured once, and the model left as it was."""
+"""How much each weight matters, by five measures, taken once; the model is left as it was."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradlab.prune.weights import Weight, prunable, survey, undisturbed
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-CRITERIA = ("magnitude", "gradient", "taylor", "synflow", "random")
+IMPORTANCES = ("magnitude", "gradient", "taylor", "synflow", "random")
 """The names that ``score`` takes."""
 
 GONE = float("-inf")
@@ -28,13 +28,13 @@ class Scores:
     """How much each weight matters; the smaller the score, the sooner it goes.
 
     Args:
-        criterion: how they were measured, in a word.
+        importance: how they were measured, in a word.
         values: by name of the weight, in the model's order: the scores, of the weight's shape, on
             the CPU; minus infinity where a mask holds the weight at zero already.
         left_out: the weights without scores, by name, with the reason in words.
     """
 
-    criterion: str
+    importance: str
     values: Mapping[str, Tensor]
     left_out: Mapping[str, str]
 
@@ -44,21 +44,21 @@ class Scores:
         What the listing of the course's S1 does, against its own text.
         """
         turned = {n: torch.where(v == GONE, v, -v) for n, v in self.values.items()}
-        return replace(self, criterion=f"{self.criterion}, largest first", values=turned)
+        return replace(self, importance=f"{self.importance}, largest first", values=turned)
 
 
 def score(
     model: nn.Module,
-    criterion: str = "magnitude",
+    importance: str = "magnitude",
     batches: Batches = (),
     *,
     loss: Loss = F.cross_entropy,
     seed: int = 0,
 ) -> Scores:
-    r"""How much each weight of ``model`` matters, by one criterion.
+    r"""How much each weight of ``model`` matters, by one measure of importance.
 
     =============  ==========================  =====================================================
-    criterion      score of the weight w       needs
+    importance     score of the weight w       needs
     =============  ==========================  =====================================================
     ``magnitude``  :math:`|w|`                 nothing
     ``gradient``   :math:`|g|`                 batches
@@ -85,15 +85,15 @@ def score(
     Args:
         model: on the device of the batches. Its weights that can be pruned are those of
             ``prunable``.
-        criterion: one of the names above.
+        importance: one of the names above.
         batches: (inputs, targets), finitely many; those of the training set, as
             ``ImageData.batches`` gives them.
         loss: of (outputs, targets), 0-dim, a mean over the batch.
         seed: of ``random``, 0 or more.
 
     Raises:
-        ValueError: an unknown criterion; nothing can be pruned; a criterion that needs batches got
-            none; a score is not finite.
+        ValueError: an unknown importance; nothing can be pruned; an importance that needs batches
+            got none; a score is not finite.
         TypeError: ``synflow`` got inputs that are not floating-point numbers.
 
     Note:
@@ -109,26 +109,26 @@ def score(
     >>> score(model, "taylor", batches, loss=F.mse_loss).values["weight"]
     tensor([[6., 4.]])
     """
-    one_of("criterion", criterion, CRITERIA)
+    one_of("importance", importance, IMPORTANCES)
     whole("seed", seed, 0)
     weights = prunable(model)
     with undisturbed(model), torch.enable_grad():
-        if criterion == "magnitude":
+        if importance == "magnitude":
             found = [weight.value.abs() for weight in weights.values()]
-        elif criterion == "random":
+        elif importance == "random":
             generator = torch.Generator().manual_seed(seed)
             found = [
                 torch.rand(weight.parameter.shape, generator=generator)
                 for weight in weights.values()
             ]
-        elif criterion == "synflow":
+        elif importance == "synflow":
             found = _synaptic_flow(model, weights, batches)
         else:
             found = _mean_gradient(model, weights, batches, loss)
-            if criterion == "taylor":
+            if importance == "taylor":
                 found = [w.value * g for w, g in zip(weights.values(), found, strict=True)]
     values = {n: _checked(n, w, s) for (n, w), s in zip(weights.items(), found, strict=True)}
-    return Scores(criterion, values, survey(model).left_out)
+    return Scores(importance, values, survey(model).left_out)
 
 
 def _mean_gradient(

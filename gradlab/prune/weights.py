@@ -126,7 +126,7 @@ def refuse_masks(model: nn.Module) -> None:
     """
     masked = [name for name, weight in survey(model).weights.items() if weight.mask is not None]
     if masked:
-        raise ValueError(f"model must have no masks (bake_ first), got masks on {masked}")
+        raise ValueError(f"model must have no masks (make_permanent_ first), got masks on {masked}")
 
 
 @contextmanager

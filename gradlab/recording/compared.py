@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.clip import ByNorm, ByValue, PerLayer
-from gradlab.patterns import BINS, CODES, EDGES, NONFINITE
+from gradlab.clip import Rule
+from gradlab.clip.counted import countable
+from gradlab.histogram.codes import BINS, CODES, EDGES, NONFINITE
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.recording import Recording
-from gradlab.whatif import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,50 +62,51 @@ class Compared:
         return thresholds, np.arange(len(thresholds)) / max(np.isfinite(self.values).sum(), 1)
 
 
-def compared(recording: Recording, rule: type[Rule]) -> Compared:
-    """What a ``rule`` of this kind compares with its threshold, whatever that is.
+def compared(recording: Recording, clip: Rule | type[Rule]) -> Compared:
+    """What a rule of this kind compares with its threshold, whatever that is.
 
-    ``ByNorm``: the norm of the whole gradient. ``PerLayer``: the largest norm of a layer.
-    ``ByValue``: the largest magnitude of an element, within ``histogram.RELATIVE_ERROR``.
+    On everything: the norm of the whole gradient. On each layer: the largest norm of a layer. On
+    each element: the largest magnitude of one, within ``histogram.RELATIVE_ERROR``.
 
     Raises:
-        TypeError: another rule: its threshold moves with the run.
+        TypeError: another rule: its threshold moves with the run, or it goes by units.
     """
     norms = recording.total_norm
     steps = np.arange(len(recording))
-    if rule is ByNorm:
-        return Compared("total gradient norm", "max_norm", steps, norms)
-    if rule is PerLayer:
+    bound = clip.bound_name
+    if clip.part == "everything" and not clip.moves:
+        return Compared("total gradient norm", bound, steps, norms)
+    if clip.part == "layer":
         largest = np.fmax.reduce(recording.layer_norms, axis=1, initial=0.0)
         values = np.where(np.isfinite(norms), largest, norms)
-        return Compared("largest layer norm", "max_norm", steps, values)
-    if rule is ByValue:
+        return Compared("largest layer norm", bound, steps, values)
+    if clip.part == "element":
         histograms = recording.histograms
         # Clamping the largest elements alone hardly changes a gradient.
         values = _largest(histograms)
-        return Compared("largest |element|", "clip_value", histograms.steps, values, reach=10)
-    raise TypeError(f"rule must be ByNorm, PerLayer or ByValue, got {rule.__name__}")
+        return Compared("largest |element|", bound, histograms.steps, values, reach=10)
+    raise TypeError(
+        "clip must be a rule with a fixed threshold for everything, each layer or each element, "
+        f"got {clip.label!r}"
+    )
 
 
-def threshold(recording: Recording, rule: type[Rule]) -> float | None:
+def threshold(recording: Recording, kind: type[Rule]) -> float | None:
     """The threshold that was in force when a rule of this kind clipped the run; None: none was."""
-    written = re.match(rf"{rule.__name__}\(([^,)]+)", recording.rule or "")
-    value = float(written[1]) if written and "norm_type" not in written.string else inf
-    return value if isfinite(value) else None
+    own = recording.clip
+    return own.bound if type(own) is kind and own.limits and _by_2_norm(own) else None
 
 
 def own(recording: Recording) -> Rule | None:
     """The rule that clipped the run, where it was a bound on 2-norms or on values; else None."""
-    kinds: tuple[type[Rule], ...] = (ByNorm, PerLayer, ByValue)
-    found = (kind(at) for kind in kinds if (at := threshold(recording, kind)) is not None)
-    return next(found, None)
+    clip = recording.clip
+    if clip is None or type(clip) not in countable() or not clip.limits:
+        return None
+    return clip if _by_2_norm(clip) else None
 
 
-def bound(rule: Rule) -> tuple[str, float]:
-    """The name of the threshold of ``rule``, and its value."""
-    if isinstance(rule, ByValue):
-        return "clip_value", rule.clip_value
-    return "max_norm", rule.max_norm
+def _by_2_norm(clip: Rule) -> bool:
+    return getattr(clip, "norm_type", 2.0) == 2
 
 
 def _largest(histograms: Histograms) -> NDArray[np.float64]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass
-from math import ceil, floor, inf, isfinite
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradlab.clip import ByNorm, ByValue, Percentile, PerLayer
-from gradlab.clip.rule import EPS
-from gradlab.clip.running import HIGHEST, LOWEST, PER_OCTAVE
+from gradlab.clip import Rule
 from gradlab.histogram import RELATIVE_ERROR
 from gradlab.recording.magnitudes import Magnitudes
 
@@ -26,7 +22,7 @@ class WhatIf:
     NaN.
 
     Args:
-        rule: in words.
+        clip: the rule.
         layers: names of the L layers.
         steps: (k,) int64; all steps for rules on norms, those with histograms for ``ByValue``.
         fired: (k,) bool; whether anything would have changed.
@@ -44,7 +40,7 @@ class WhatIf:
         elsewhere, and met others. Only a second run tells how far.
     """
 
-    rule: str
+    clip: Rule
     layers: tuple[str, ...]
     steps: NDArray[np.int64]
     fired: NDArray[np.bool_]
@@ -66,14 +62,14 @@ class WhatIf:
         within = f", within {self.error:.1%}" if self.error else ""
         least = np.nanmin(self.coefficient, initial=1.0)
         return (
-            f"WhatIf({self.rule}: fires in {self.fraction:.1%} of {len(self.steps):,} steps, "
+            f"WhatIf({self.clip}: fires in {self.fraction:.1%} of {len(self.steps):,} steps, "
             f"smallest coefficient {least:.3g}{within})"
         )
 
 
 @np.errstate(invalid="ignore")  # an infinite norm times 0: its step is answered NaN
 def by_norms(
-    rule: ByNorm | PerLayer | Percentile,
+    clip: Rule,
     layers: tuple[str, ...],
     total: NDArray[np.float64],
     norms: NDArray[np.float64],
@@ -81,21 +77,19 @@ def by_norms(
     """What a rule that multiplies would have done, from the norms of all steps.
 
     Raises:
-        ValueError: the rule goes by another norm than the 2-norm.
+        TypeError: the rule goes by more than norms of layers.
+        ValueError: it goes by another norm than the 2-norm.
     """
-    if getattr(rule, "norm_type", 2.0) != 2:
-        raise ValueError(f"rule must have norm_type 2, as what was recorded, got {rule!r}")
-    bounded = _measured(norms if isinstance(rule, PerLayer) else total[:, None])
-    bound = _replayed(rule, total).to(bounded) if isinstance(rule, Percentile) else rule.max_norm
-    factor = (bound / (bounded + EPS)).clamp(max=1).double().numpy()
-    fired = np.logical_or.reduce((factor < 1) & (bounded.numpy() > 0), axis=1)
+    factor = clip.factors(_measured(total), _measured(norms)).double().numpy()
+    moved = norms if factor.shape == norms.shape else total[:, None]
+    fired = np.logical_or.reduce((factor < 1) & (moved > 0), axis=1)
     steps = np.arange(len(total))
-    return _answer(repr(rule), layers, steps, fired, total, norms, norms * factor, factor, 0.0)
+    return _answer(clip, layers, steps, fired, total, norms, norms * factor, factor, 0.0)
 
 
 @np.errstate(invalid="ignore")  # an infinite norm times 0: its step is answered NaN
 def by_values(
-    rule: ByValue,
+    clip: Rule,
     layers: tuple[str, ...],
     steps: NDArray[np.int64],
     total: NDArray[np.float64],
@@ -103,16 +97,16 @@ def by_values(
     magnitudes: Magnitudes,
 ) -> WhatIf:
     """What clamping would have done, at the steps whose magnitudes were counted."""
-    found = magnitudes.clamped(float(rule.clip_value))
+    found = magnitudes.clamped(clip.bound)
     some = np.where(found.before > 0, found.before, 1.0)
     after = norms * np.sqrt(found.square / some)
     fired = np.logical_or.reduce(found.above > 0, axis=1)
     along = found.dot / some  # of the gradient after, along the one before
-    return _answer(repr(rule), layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
+    return _answer(clip, layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
 
 
 def _answer(
-    rule: str,
+    clip: Rule,
     layers: tuple[str, ...],
     steps: NDArray[np.int64],
     fired: NDArray[np.bool_],
@@ -131,7 +125,7 @@ def _answer(
         cosine = (known**2 * np.nan_to_num(along)).sum(axis=1) / (whole * norm_after)
     nan = np.where(finite, 1.0, np.nan)
     return WhatIf(
-        rule,
+        clip,
         layers,
         steps,
         fired & finite,
@@ -150,27 +144,3 @@ def _measured(norms: NDArray[np.float64]) -> Tensor:
     with np.errstate(over="ignore"):
         narrow = norms.astype(np.float32)
     return torch.tensor(narrow if np.array_equal(narrow, norms, equal_nan=True) else norms)
-
-
-def _replayed(rule: Percentile, total: NDArray[np.float64]) -> Tensor:
-    """(n, 1): the ``max_norm`` of each step, had the rule seen all steps from the first on.
-
-    It is ``clip.running.RunningPercentile`` step by step, on a sorted list instead of counts.
-    """
-    places = (torch.tensor(total).log2() - LOWEST) * PER_OCTAVE
-    bins = places.nan_to_num(0.0).clamp(0, (HIGHEST - LOWEST) * PER_OCTAVE - 1).long().tolist()
-    middles = np.exp2((np.arange((HIGHEST - LOWEST) * PER_OCTAVE) + 0.5) / PER_OCTAVE + LOWEST)
-    seen: list[int] = []
-    smallest, largest = inf, 0.0
-    found = np.zeros((len(total), 1))
-    for step, (norm, place) in enumerate(zip(total.tolist(), bins, strict=True)):
-        if isfinite(norm):
-            insort(seen, place)
-            smallest, largest = min(smallest, norm), max(largest, norm)
-        if seen:
-            rank = (len(seen) - 1) * rule.percentile / 100
-            low, high = (
-                min(max(middles[seen[at]], smallest), largest) for at in (floor(rank), ceil(rank))
-            )
-            found[step] = low + (high - low) * (rank - floor(rank))
-    return torch.from_numpy(found)

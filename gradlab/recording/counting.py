@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradlab import patterns
+from gradlab.histogram.codes import CODES, as_float32, codes, tally
 
 _LARGE = 1 << 10  # elements from which a table of all codes costs less than sorting
 _PIECE = 1 << 25  # elements at a time on an accelerator, which bounds its extra memory
@@ -38,7 +38,7 @@ def count(tensors: Sequence[Tensor]) -> Callable[[], list[Found]]:
 def _count_on_cpu(tensors: list[Tensor]) -> list[Found]:
     large = {i: tensor for i, tensor in enumerate(tensors) if tensor.numel() >= _LARGE}
     small = {i: tensor for i, tensor in enumerate(tensors) if i not in large}
-    tables = map(_sparse, patterns.tally(large.values()))
+    tables = map(_sparse, tally(large.values()))
     found = dict(zip(large, tables, strict=True)) | dict(
         zip(small, _sorted(list(small.values())), strict=True)
     )
@@ -50,22 +50,22 @@ def _sorted(tensors: list[Tensor]) -> list[Found]:
     if not tensors:
         return []
     owners = np.repeat(np.arange(len(tensors), dtype=np.uint32), [t.numel() for t in tensors])
-    values = torch.cat([patterns.as_float32(tensor) for tensor in tensors])
-    codes = patterns.codes(values).numpy().view(np.uint32)
-    keys = np.sort(owners * np.uint32(patterns.CODES) + codes)
+    values = torch.cat([as_float32(tensor) for tensor in tensors])
+    each = codes(values).numpy().view(np.uint32)
+    keys = np.sort(owners * np.uint32(CODES) + each)
     first = np.flatnonzero(np.diff(keys, prepend=keys[:1] + 1))  # where a new one begins
     counts = np.diff(first, append=len(keys))
-    where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * patterns.CODES)
-    found = np.split((keys[first] % patterns.CODES).astype(np.uint16), where)
+    where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * CODES)
+    found = np.split((keys[first] % CODES).astype(np.uint16), where)
     return [Found(*pair) for pair in zip(found, np.split(_small(counts), where), strict=True)]
 
 
 def _table(values: Tensor) -> Tensor:
     """How often each code occurs, on the device of the values."""
-    table = torch.zeros(patterns.CODES, dtype=torch.int32, device=values.device)
+    table = torch.zeros(CODES, dtype=torch.int32, device=values.device)
     one = torch.ones(1, dtype=torch.int32, device=values.device)
     for piece in values.split(_PIECE):  # bincount would wait for the device
-        table.index_add_(0, patterns.codes(piece), one.expand(len(piece)))
+        table.index_add_(0, codes(piece), one.expand(len(piece)))
     return table
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram import LogHistogram
-from gradlab.patterns import EDGES
+from gradlab.histogram.codes import EDGES
 
 if TYPE_CHECKING:
     import pandas as pd

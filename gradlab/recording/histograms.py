@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram import LogHistogram
-from gradlab.patterns import BINS, CODES, NONFINITE, ZERO
+from gradlab.histogram.codes import BINS, CODES, NONFINITE, ZERO
 from gradlab.recording.counting import Found
 
 
@@ -26,7 +26,7 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
         layers: names of the L layers.
         steps: (m,) int64, increasing.
         ends: (m, L) int64; where each layer's codes end. They begin where those before it end.
-        codes: (K,) uint16, as in room ``patterns``; increasing within each layer.
+        codes: (K,) uint16, as in ``histogram.codes``; increasing within each layer.
         counts: (K,) unsigned; how many elements have each code.
     """
 

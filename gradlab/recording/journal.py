@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.clip import Rule
 from gradlab.recording.counting import Found
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.recording import Recording
@@ -79,7 +80,7 @@ class Journal:
             detail = Detail(histograms, self.spread(weights), self.spread(after))
             self.details.append(detail)
 
-    def recording(self, rule: str | None) -> Recording:
+    def recording(self, clip: Rule | None) -> Recording:
         """All of it, as plain data."""
         layers = tuple(self.sizes)
         return Recording(
@@ -91,7 +92,7 @@ class Journal:
             layer_norms=_stacked([row.norms for row in self.rows], len(layers)),
             nonfinite=dict(self.nonfinite),
             skipped=self.skipped,
-            rule=rule,
+            clip=clip,
             every=self.every,
             histograms=Histograms.joined(layers, [one.histograms for one in self.details]),
             weight_norms=_stacked([one.weights for one in self.details], len(layers)),

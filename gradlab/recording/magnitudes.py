@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.histogram import mean, mean_square
-from gradlab.patterns import BINS, CODES, EDGES
+from gradlab.histogram.codes import BINS, CODES, EDGES
+from gradlab.histogram.log import mean, mean_square
 from gradlab.recording.histograms import Histograms
 
 _BLOCK = 16

@@ -17,19 +17,18 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from gradlab.arguments import whole
-from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Percentile, Rule
+from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
 from gradlab.recording.counting import count
 from gradlab.recording.journal import Journal
 from gradlab.recording.precision import unscale_, watching_skips
 from gradlab.recording.recording import Recording
-from gradlab.recording.waiting import Look, Step, read_back
+from gradlab.recording.waiting import Look, Pending, read_back
 
 MEMORY = 128 * 2**20
 """Bytes that the histograms of a recording may take: 128 MiB."""
 
 _MEASURE = ByNorm(inf, nonfinite="allow")
-_SCALING = (ByNorm, Percentile)  # rules whose coefficient is the factor of every gradient
 _WAITING = 64  # steps whose numbers stay on the device, to be read back together
 _LOOKS = 8  # and of these, steps whose counts do
 _HELD = 0.001  # how closely norms must agree to say that the gradients are still there
@@ -110,15 +109,15 @@ class Recorder:
         self,
         model: nn.Module,
         optimizer: Optimizer,
-        rule: Rule | None,
+        clip: Rule | None,
         journal: Journal,
         scaler: torch.amp.GradScaler | None,
     ) -> None:
         self._model, self._optimizer, self._scaler = model, optimizer, scaler
-        self._rule, self._journal = rule, journal
+        self._clip, self._journal = clip, journal
         self._updated: list[Tensor] = []
         self._layers: dict[str, Tensor] = {}
-        self._waiting: list[Step] = []
+        self._waiting: list[Pending] = []
         self._calls = 0
         self._open = ExitStack()
         self._watch()
@@ -154,7 +153,7 @@ class Recorder:
     def recording(self) -> Recording:
         """What was recorded until now, also inside the loop; later steps do not change it."""
         self._read_back()
-        return self._journal.recording(None if self._rule is None else repr(self._rule))
+        return self._journal.recording(self._clip and self._clip.with_bound(self._clip.bound))
 
     def _before_step(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -176,7 +175,7 @@ class Recorder:
 
     @torch.no_grad()
     def _meet(self, optimizer: Optimizer) -> None:
-        rule, found_inf = self._rule or _MEASURE, getattr(optimizer, "found_inf", None)
+        rule, found_inf = self._clip or _MEASURE, getattr(optimizer, "found_inf", None)
         if rule.nonfinite != "allow" and found_inf is not None and found_inf.item():
             self._skip()  # here, or the rule would raise where the optimizer goes on
             return
@@ -193,10 +192,10 @@ class Recorder:
             clipped = _clip_(rule, watched)
         except NonFiniteGradient as error:
             clipped, complaint = _MEASURE.clip_(watched.items()), error
-        if look and not isinstance(rule, _SCALING):
+        if look and rule.part != "everything":
             look = look._replace(after=_norms([layer.gradient for layer in layers]))
         names = [layer.name for layer in layers]
-        self._waiting.append(Step(names, clipped, found_inf, look))
+        self._waiting.append(Pending(names, clipped, found_inf, look))
         if complaint:
             raise complaint
 
@@ -234,8 +233,8 @@ class Recorder:
         rows, details = self._journal.rows, self._journal.details
         if not rows or (details and details[-1].histograms.steps[-1] == len(rows) - 1):
             return
-        last, rule = rows[-1], self._rule or _MEASURE
-        if last.fired and not (isinstance(rule, _SCALING) and last.coefficient):
+        last, rule = rows[-1], self._clip or _MEASURE
+        if last.fired and not (rule.part == "everything" and last.coefficient):
             return
         layers = gather(self._layers.items())
         norms = map(float, _norms([layer.gradient for layer in layers]))

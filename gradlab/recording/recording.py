@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer, Rule
+from gradlab.clip import Rule
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
@@ -52,7 +53,7 @@ class Recording:
         layer_norms: (n, L) float64; NaN where a layer had no gradient.
         nonfinite: step -> name of the first parameter whose gradient was not finite.
         skipped: steps that an AMP gradient scaler skipped; they have no row above.
-        rule: what clipped, in words; None: nothing did.
+        clip: the rule that clipped, without what it has seen; None: nothing did.
         every: how many steps apart the histograms are.
         histograms: step -> layer -> ``LogHistogram``, at m of the steps.
         weight_norms: (m, L) float64; of the weights at those steps, before the update.
@@ -67,7 +68,7 @@ class Recording:
     layer_norms: NDArray[np.float64]
     nonfinite: Mapping[int, str]
     skipped: int
-    rule: str | None
+    clip: Rule | None
     every: int
     histograms: Histograms
     weight_norms: NDArray[np.float64]
@@ -97,22 +98,23 @@ class Recording:
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.norms_after / self.weight_norms
 
-    def what_if(self, rule: Rule) -> WhatIf:
-        """What ``rule`` would have done to the recorded gradients.
+    def what_if(self, clip: Rule) -> WhatIf:
+        """What the rule ``clip`` would have done to the recorded gradients.
 
         From norms taken before clipping, so it holds whatever clipped in the recorded run.
 
         Args:
-            rule: ``clip.ByNorm``, ``clip.PerLayer`` (2-norms) or ``clip.Percentile``: exactly, at
-                all steps; ``Percentile`` starts with nothing seen. ``clip.ByValue``: from the
-                histograms, at their steps, within ``histogram.RELATIVE_ERROR``.
+            clip: a rule on the norm of everything or of each layer, as ``ByNorm``, ``PerLayer``
+                (2-norms) and ``Percentile``: exactly, at all steps; one that has a state starts
+                with nothing seen. On each element, as ``ByValue``: from the histograms, at their
+                steps, within ``histogram.RELATIVE_ERROR``.
 
         Returns:
             A ``WhatIf``.
 
         Raises:
-            TypeError: another rule, such as ``clip.Adaptive``, which goes by the norm of each row
-                of each weight: those are not recorded.
+            TypeError: another rule, such as ``Adaptive``, which goes by the norm of each row of
+                each weight: those are not recorded.
             ValueError: a rule on other norms than 2-norms.
 
         Note:
@@ -131,17 +133,13 @@ class Recording:
         >>> recorder.recording.what_if(clip.ByNorm(2.5)).coefficient.round(3)
         array([1.   , 1.   , 0.312, 0.625])
         """
-        if isinstance(rule, ByNorm | PerLayer | Percentile):
-            return by_norms(rule, self.layers, self.total_norm, self.layer_norms)
-        if isinstance(rule, ByValue):
-            at = self.histogram_steps
-            total, norms = self.total_norm[at], self.layer_norms[at]
-            return by_values(rule, self.layers, at, total, norms, self._magnitudes)
-        because = ": it needs the norm of each row of each weight" * isinstance(rule, Adaptive)
-        raise TypeError(
-            "rule must be ByNorm, PerLayer, Percentile or ByValue, "
-            f"got {type(rule).__name__}{because}"
-        )
+        if not isinstance(clip, Rule):
+            raise TypeError(f"clip must be a rule, got {type(clip).__name__}")
+        if clip.part != "element":
+            return by_norms(clip, self.layers, self.total_norm, self.layer_norms)
+        at = self.histogram_steps
+        total, norms = self.total_norm[at], self.layer_norms[at]
+        return by_values(clip, self.layers, at, total, norms, self._magnitudes)
 
     def suggest(self) -> Suggestions:
         """Thresholds for the norm by stated rules, each with what it would have done.
@@ -158,7 +156,7 @@ class Recording:
         Note:
             It knows this run only, with its learning rate: see the note of ``what_if``.
         """
-        return suggest(self.total_norm, self.rule)
+        return suggest(self.total_norm, self.clip)
 
     def judge(self) -> Judgement:
         """What the rule that clipped WAS, by how often it fired.
@@ -166,7 +164,7 @@ class Recording:
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
         ``"step-size limiter"``, that is, normalised gradient descent. Else ``"in between"``.
         """
-        return judge(self.total_norm, self.fired, self.rule)
+        return judge(self.total_norm, self.fired, self.clip)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
@@ -183,7 +181,7 @@ class Recording:
             | {f"histograms_{name}": getattr(self.histograms, name) for name in _COUNTED}
             | {
                 "layers": np.array(self.layers, np.str_),
-                "rule": np.array(self.rule or ""),
+                "clip": np.array(json.dumps(self.clip and self.clip.to_dict())),
                 "nonfinite_steps": np.array(list(self.nonfinite), np.int64),
                 "nonfinite_layers": np.array(list(self.nonfinite.values()), np.str_),
             },
@@ -243,7 +241,7 @@ class Recording:
     def __repr__(self) -> str:
         finite = self.total_norm[np.isfinite(self.total_norm)]
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
-        by = f"fired at {self.fired.sum():,} by {self.rule}" if self.rule else "not clipped"
+        by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
@@ -260,7 +258,8 @@ def load(folder: str | PathLike[str]) -> Recording:
 
     Raises:
         FileNotFoundError: there is none, or a file of it is gone.
-        ValueError: a file of it is damaged, or was written by a newer gradlab; its name is said.
+        ValueError: a file of it is damaged, or was written by a newer gradlab, its name is said; or
+            it was clipped by a rule that is not defined here.
     """
     found = read(folder)
     try:
@@ -270,11 +269,12 @@ def load(folder: str | PathLike[str]) -> Recording:
         )
         plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
         counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
+        clip = json.loads(str(found["clip"]))
     except KeyError as error:
         raise ValueError(f"{folder} is no whole recording: it lacks {error}") from error
     return Recording(
         layers=layers,
-        rule=str(found["rule"]) or None,
+        clip=clip and Rule.from_dict(clip),
         nonfinite=dict(bad),
         histograms=Histograms(layers=layers, **counted),
         **plain | {name: int(plain[name]) for name in ("skipped", "every")},

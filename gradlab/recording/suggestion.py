@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.clip import ByNorm
+from gradlab.clip import ByNorm, Rule
 from gradlab.recording.counterfactual import by_norms
 
 SELDOM = 0.1
@@ -51,7 +51,7 @@ class Suggestions:
         each: one for each rule.
         steps: how many steps with a finite norm they come from.
         median: of the norms of those steps.
-        clipped: what clipped in the recorded run; None: nothing did.
+        clipped: the rule of the recorded run; None: nothing clipped.
 
     Note:
         A counterfactual about the recorded gradients: with another threshold the run itself would
@@ -61,7 +61,7 @@ class Suggestions:
     each: tuple[Suggestion, ...]
     steps: int
     median: float
-    clipped: str | None
+    clipped: Rule | None
 
     def __repr__(self) -> str:
         by = f"\nIt was clipped by {self.clipped}; these norms are those before." * bool(
@@ -77,7 +77,7 @@ class Suggestions:
         )
 
 
-def suggest(total: NDArray[np.float64], clipped: str | None) -> Suggestions:
+def suggest(total: NDArray[np.float64], clipped: Rule | None) -> Suggestions:
     """Thresholds for these norms.
 
     Raises:
@@ -128,15 +128,15 @@ class Judgement:
         return f"{self.word}: {self.because}"
 
 
-def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], rule: str | None) -> Judgement:
-    """What ``rule`` was, given at which of the steps with these norms it fired."""
+def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], clip: Rule | None) -> Judgement:
+    """What the rule ``clip`` was, given at which of the steps with these norms it fired."""
     finite = np.isfinite(total)
     fraction = float(fired[finite].mean()) if finite.any() else float("nan")
-    often = f"{rule} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
-    if rule is None:
+    often = f"{clip} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
+    if clip is None:
         return Judgement("none", fraction, "nothing clipped in this run")
     if not finite.any():
-        return Judgement("unused", fraction, f"{rule} met no gradient with a finite norm")
+        return Judgement("unused", fraction, f"{clip} met no gradient with a finite norm")
     if not fraction:
         return Judgement("unused", fraction, f"{often}: no protection was needed")
     if fraction <= SELDOM:
@@ -146,6 +146,6 @@ def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], rule: str | None
             "in between", fraction, f"{often}: more than a guard, and it sets the length of many"
         )
     limits = "it set the length of nearly every step"
-    if rule.startswith("ByNorm"):
+    if clip.part == "everything" and not clip.moves:
         limits += ", which is normalised gradient descent: learning rate and max_norm act as one"
     return Judgement("step-size limiter", fraction, f"{often}: {limits}")

@@ -22,7 +22,7 @@ class Look(NamedTuple):
     after: list[Tensor] | None
 
 
-class Step(NamedTuple):
+class Pending(NamedTuple):
     """One step, before it is read back; ``found_inf`` is above 0 where it will be skipped."""
 
     layers: list[str]
@@ -38,7 +38,7 @@ class Step(NamedTuple):
         return found
 
 
-def read_back(waiting: Sequence[Step], journal: Journal) -> None:
+def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
     """Write what waits on the device into the journal, waiting for the device once."""
     if not waiting:
         return

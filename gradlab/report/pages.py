@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from gradlab import draw
 from gradlab.arguments import one_of
-from gradlab.clip import ByNorm, PerLayer
+from gradlab.clip import ByNorm, Rule
+from gradlab.draw.recorded import draw_recorded
+from gradlab.draw.style import style
 from gradlab.recording import Recording
-from gradlab.recording.compared import bound, compared, own, threshold
-from gradlab.whatif import Rule
+from gradlab.recording.compared import compared, own, threshold
 
 Width = Literal["column", "page"]
 
@@ -41,15 +41,15 @@ _SCALES = {"column": 0.65, "page": 0.75}
 _METADATA: dict[str, Any] = {".pdf": {"CreationDate": None}, ".png": {}}
 
 
-def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "page") -> Figure:
+def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "page") -> Figure:
     """A figure of a recorded run: what a rule would have clipped, how often, and in which layers.
 
     It shows what ``panels.threshold(recording)`` shows, at the size of a paper.
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
-        rule: ``clip.ByNorm``, ``PerLayer`` or ``ByValue`` with the threshold to show; None: the
-            run's own, where it was one of these, else ``ByNorm`` that clips a tenth of the steps.
+        clip: the rule to show, such as ``ByNorm``, ``PerLayer`` or ``ByValue``; None: the run's
+            own, where it was one of these, else ``ByNorm`` that clips a tenth of the steps.
         width: "column", 3.4 inches, or "page", 7 inches.
 
     Returns:
@@ -57,7 +57,7 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
 
     Raises:
         ValueError: ``width`` is unknown, or there is nothing to show.
-        TypeError: ``rule`` is of another kind: its threshold moves with the run.
+        TypeError: ``clip`` is of another kind: its threshold moves with the run, say.
 
     Note:
         What the rule would have done is a counterfactual about the recorded gradients: with another
@@ -67,24 +67,24 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
     norms = compared(recording, ByNorm)
     if not norms.positive.size:
         raise ValueError("the recording must hold a gradient that is finite and not zero")
-    rule = rule or own(recording) or ByNorm(norms.guard)
-    against = compared(recording, type(rule))
+    clip = clip or own(recording) or ByNorm(norms.guard)
+    against = compared(recording, clip)
     if not against.positive.size:
-        raise ValueError(f"rule must need no histograms, as there are none, got {rule!r}")
-    name, value = bound(rule)
-    would = recording.what_if(rule)
+        raise ValueError(f"clip must need no histograms, as there are none, got {clip!r}")
+    value = clip.bound
+    would = recording.what_if(clip)
     page, axes = _page(width)
     places = [axes[place] for place in _PLACES]
-    drawn = draw.draw_recorded(places, recording, key=2 if width == "column" else 4)
-    was = threshold(recording, type(rule))
+    drawn = draw_recorded(places, recording, key=2 if width == "column" else 4)
+    was = threshold(recording, type(clip))
     spans = [against.span, *((at / 2, 2 * at) for at in (value, was) if at and isfinite(at))]
     span = min(low for low, _ in spans), max(high for _, high in spans)
     drawn.measure(against, span, was)
     label = f"{value:.3g}\n{100 * would.fraction:.3g} %"
-    drawn.move(value, label, would, by_layer=isinstance(rule, PerLayer))
+    drawn.move(value, label, would, by_layer=clip.part == "layer")
     if width == "column":
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
-        axes["firing"].set(xlabel="share of the steps (%)", ylabel=name)
+        axes["firing"].set(xlabel="share of the steps (%)", ylabel=clip.bound_name)
     _shrink(page, _SCALES[width])
     return page
 
@@ -93,7 +93,7 @@ def save(
     recording: Recording,
     path: str | os.PathLike[str],
     *,
-    rule: Rule | None = None,
+    clip: Rule | None = None,
     width: Width = "page",
 ) -> Path:
     """The path of the figure, written as PDF or PNG, as its suffix says.
@@ -105,7 +105,7 @@ def save(
     Args:
         recording: as for ``figure``.
         path: ends in ``.pdf`` or ``.png``; its folder exists.
-        rule: as for ``figure``.
+        clip: as for ``figure``.
         width: as for ``figure``.
 
     Raises:
@@ -119,7 +119,7 @@ def save(
         raise FileNotFoundError(f"path must be in a folder that exists, got {str(path)!r}")
     kind, file = path.suffix.lower(), io.BytesIO()
     with mpl.rc_context({"pdf.fonttype": 42}):
-        figure(recording, rule, width=width).savefig(
+        figure(recording, clip=clip, width=width).savefig(
             file, format=kind[1:], dpi=300, metadata=_METADATA[kind]
         )
     half = path.with_name(f".{path.name}.part")
@@ -133,7 +133,7 @@ def save(
 
 def _page(width: Width) -> tuple[Figure, dict[str, Axes]]:
     layout = dict(_LAYOUTS[width])
-    with draw.style():
+    with style():
         page = Figure(figsize=layout.pop("figsize"), layout="constrained")
         return page, page.subplot_mosaic(**layout)
 

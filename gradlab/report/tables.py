@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.arguments import one_of
-from gradlab.clip import ByNorm, PerLayer
+from gradlab.clip import ByNorm, Rule
 from gradlab.recording import Recording
-from gradlab.recording.compared import bound, own
-from gradlab.whatif import Rule
+from gradlab.recording.compared import own
 
 Style = Literal["markdown", "latex"]
 
@@ -40,7 +39,7 @@ def table(
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
-        rules: ``clip.ByNorm``, ``PerLayer`` or ``ByValue``; None: as ``recording.suggest()`` says.
+        rules: that ``recording.what_if`` takes; None: as ``recording.suggest()`` says.
         style: "markdown" or "latex" (a ``tabular``; no package is needed).
 
     Raises:
@@ -69,17 +68,16 @@ def table(
 
 
 def _label(rule: Rule) -> str:
-    name, value = bound(rule)
-    return f"{name} = {value:.3g}" + ", each layer alone" * isinstance(rule, PerLayer)
+    return f"{rule.label}, {rule.bound_name} = {rule.bound:.3g}"
 
 
 def _of_the_run(recording: Recording) -> tuple[str, ...]:
     """What was: as recorded, with whatever rule."""
     after = recording.coefficient * recording.total_norm
-    known = (recording.rule or "").startswith("ByNorm(")  # it turns nothing
+    known = recording.clip is not None and recording.clip.part == "everything"  # turns nothing
     cosine = np.full(len(recording), 1.0 if known else np.nan)
     rule = own(recording)
-    label = f"{_label(rule) if rule else recording.rule or 'no clipping'} (the run)"
+    label = f"{_label(rule) if rule else recording.clip or 'no clipping'} (the run)"
     return _row(label, recording.fired, recording.coefficient, cosine, after)
 
 

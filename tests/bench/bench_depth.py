@@ -10,7 +10,7 @@ import time
 
 from timing import machine, table
 
-from gradlab import panels
+from gradlab.course.lessons import growth
 
 HEADER = ("one move of", "least", "median", "95 %", "most", "target")
 
@@ -44,13 +44,13 @@ def main(count: int) -> None:
         ("gelu", {}),
         ("relu", {"residual": True, "norm": "layer"}),
     ):
-        panel = panels.depth(50, activation=activation, **arguments)
+        panel = growth.depth_panel(50, activation=activation, **arguments)
         named = ", ".join([activation, *map(str, arguments)])
         rows.append(row(f"gain: 50 layers, {named}", moves(panel.gain, gains, count), "<= 30 ms"))
-    panel = panels.depth()
+    panel = growth.depth_panel()
     rows.append(row("depth: 1 to 64, relu", moves(panel.depth, range(1, 65), count), "<= 30 ms"))
     for length in (60, 100):
-        panel = panels.recurrence(length=length)
+        panel = growth.recurrence_panel(length=length)
         seconds = moves(panel.radius, radii, count)
         rows.append(row(f"spectral radius: {length} steps, 4 networks", seconds, "<= 60 ms"))
     print(table(rows, HEADER))

@@ -13,9 +13,11 @@ from timing import machine, table
 
 from gradlab import panels
 from gradlab.course import models
-from gradlab.recording import Histograms, Recording
+from gradlab.course.lessons import cliff, plane, race, rules, samples
+from gradlab.recording import Recording
 from gradlab.recording.counting import count
-from gradlab.train import Run
+from gradlab.recording.histograms import Histograms
+from gradlab.training import Run
 
 
 def recorded(steps):
@@ -46,7 +48,7 @@ def recording(steps, layers, every=16):
         layer_norms=norms,
         nonfinite={},
         skipped=0,
-        rule=None,
+        clip=None,
         every=every,
         histograms=Histograms.joined(names, each),
         weight_norms=nothing,
@@ -58,9 +60,9 @@ def on_recordings(times):
     """A row for each rule of the threshold panel, on a usual recording and on a large one."""
     for steps, layers, target in ((300, 20, "<= 12 ms"), (10_000, 62, "<= 40 ms")):
         panel = panels.threshold(recording(steps, layers))
-        for rule in panel.rule.options:
-            panel.rule.value = rule
-            slider = panel.clip_value if rule == "by value" else panel.max_norm
+        for rule in panel.clip.options:
+            panel.clip.value = rule
+            slider = panel.threshold
             values = 10 ** np.linspace(slider.min, slider.max, 40)
             name = f"threshold: {steps:,} steps, {layers} layers, {rule}"
             yield row(name, moves(slider, values, times), target)
@@ -72,27 +74,27 @@ def main(times: int) -> None:
     model = models.resnet(8, width=16)
     images, labels = torch.rand(16, 3, 32, 32), torch.arange(16) % 10
     torch.nn.functional.cross_entropy(model(images), labels).backward()
-    clip_value = panels.threshold(model).clip_value
+    clip_value = panels.threshold(model).threshold
     start = time.perf_counter()
-    cliff = panels.cliff(steps=50)
+    walk = cliff.panel(steps=50)
     walked = time.perf_counter() - start
-    bounds = [value for _, value in cliff.max_norm.options]
-    geometry = panels.geometry()
-    race = panels.race({f"{bound:g}": recorded(200) for bound in (0.1, 1, 10, 100)})
-    rules = panels.rules(model)
-    per_sample = panels.per_sample(torch.randn(64, 1000) * torch.logspace(-1, 1, 64)[:, None])
+    bounds = [value for _, value in walk.max_norm.options]
+    geometry = plane.panel()
+    replay = race.panel({f"{bound:g}": recorded(200) for bound in (0.1, 1, 10, 100)})
+    equal = rules.panel(model)
+    per_sample = samples.panel(torch.randn(64, 1000) * torch.logspace(-1, 1, 64)[:, None])
     tries = (
         (
             "threshold: clip_value",
             clip_value,
             10 ** np.linspace(clip_value.min, clip_value.max, 40),
         ),
-        ("cliff: max_norm, 50 steps", cliff.max_norm, bounds),
-        ("cliff: steps", cliff.steps, range(1, 51)),
+        ("cliff: max_norm, 50 steps", walk.max_norm, bounds),
+        ("cliff: steps", walk.steps, range(1, 51)),
         ("geometry: threshold", geometry.threshold, np.arange(0.1, 6, 0.1)),
         ("geometry: direction", geometry.direction, range(-180, 181, 5)),
-        ("race: step, 4 runs of 200", race.step, range(200)),
-        ("rules: norm left", rules.share, 10 ** np.linspace(rules.share.min, 0, 35)),
+        ("race: step, 4 runs of 200", replay.step, range(200)),
+        ("rules: norm left", equal.share, 10 ** np.linspace(equal.share.min, 0, 35)),
         ("per_sample: C, 64 samples", per_sample.max_norm, np.geomspace(3, 300, 40)),
     )
     rows = [row(name, moves(control, values, times), "<= 12 ms") for name, control, values in tries]

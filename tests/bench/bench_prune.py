@@ -13,7 +13,7 @@ from timing import machine, paired, table
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from gradlab import prune, train
+from gradlab import prune
 from gradlab.course import data, device, models
 
 SIZES = (100_000, 1_000_000, 11_000_000)
@@ -28,16 +28,16 @@ def layers_of(size):
 
 def look_up(_, ranking, amount):
     """All that a readout shows of one place of the slider, then of the same place by threshold."""
-    cut = ranking.at(amount)
+    cut = ranking.cut(amount)
     return [
         (cut.zeros, cut.per_layer, cut.total, cut.thresholds, cut.emptied)
-        for cut in (cut, ranking.below(cut.thresholds[0]))
+        for cut in (cut, ranking.cut_below(cut.thresholds[0]))
     ]
 
 
 def mask(model, ranking, amount):
     """What ``global_unstructured`` does, from a ranking."""
-    prune.apply_(model, ranking.at(amount))
+    prune.apply_(model, ranking.cut(amount))
 
 
 def slide(model, pairs, act):
@@ -84,7 +84,7 @@ def main(pairs: int) -> None:
         model = layers_of(size)
         scores, scoring = once(lambda model=model: prune.score(model))
         ranking, sorting = once(lambda scores=scores: prune.rank(scores))
-        masks, masking = once(ranking.at(0.5).masks)
+        masks, masking = once(ranking.cut(0.5).masks)
         _, applying = once(lambda model=model, masks=masks: prune.apply_(model, masks))
         seconds = (scoring, sorting, masking, applying)
         rows.append((f"{size:,} weights", *(f"{1e3 * second:.0f} ms" for second in seconds)))
@@ -93,7 +93,7 @@ def main(pairs: int) -> None:
     budget, images = device.budget("cpu"), data.load("patches", "test")
     torch.manual_seed(0)
     model = models.pruning_cnn(budget.width)
-    seconds = [once(lambda: train.accuracy(model, images))[1] for _ in range(pairs + 2)][2:]
+    seconds = [once(lambda: images.accuracy(model))[1] for _ in range(pairs + 2)][2:]
     median, worst = 1e3 * statistics.median(seconds), 1e3 * max(seconds)
     print(
         f"accuracy of pruning_cnn({budget.width}) on {len(images):,} images: "

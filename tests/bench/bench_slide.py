@@ -33,7 +33,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
-from gradlab import draw, panels
+from gradlab import panels
+from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram
 generator = torch.Generator().manual_seed(0)
 values = 1e-3 * torch.randn(1_000_000, generator=generator)
@@ -59,8 +60,8 @@ def interact_with(shares):
         after = whole.norm_after_value_clip(clip_value)
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(9, 3.8), width_ratios=(3, 2), layout="constrained", dpi=100)
-        bars = draw.draw_magnitudes(left, edges, 1 / whole.finite, "|gradient element|")
-        norms = draw.draw_norms(right, ["all layers", "weight"], 2 * [whole.norm()],
+        bars = draw_magnitudes(left, edges, 1 / whole.finite, "|gradient element|")
+        norms = draw_norms(right, ["all layers", "weight"], 2 * [whole.norm()],
                                 1e-3 * whole.norm())
         bars.move(*shares(clip_value))
         bars.marker.move(clip_value, f"clip_value = {clip_value:.3g}")

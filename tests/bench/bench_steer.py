@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from gradlab import panels
 from gradlab.clip import ByNorm
 from gradlab.course import data, models
-from gradlab.steering import Steered
+from gradlab.training import Steered
 
 SETUP = """
 import torch
@@ -37,7 +37,7 @@ photos = data.load("patches", "train")
 torch.manual_seed(0)
 model = models.vgg(11, width=16)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-run = Steered(model, optimizer, lambda: photos.batches(64, seed=0), rule=ByNorm(1.0))
+run = Steered(model, optimizer, lambda: photos.batches(64, seed=0), clip=ByNorm(1.0))
 panel = panels.steer(run)
 panel
 """
@@ -142,7 +142,7 @@ def main():
     parser.add_argument("--presses", type=int, default=0)
     options = parser.parse_args()
     photos = data.load("patches", "train")
-    run = Steered(*network(), lambda: photos.batches(64, seed=0), rule=ByNorm(1.0))
+    run = Steered(*network(), lambda: photos.batches(64, seed=0), clip=ByNorm(1.0))
     panel = panels.steer(run)
     plain, watched, slid, answers, rates = [], [], [], [], []
     for block in range(-1, options.blocks):  # one to warm up

@@ -20,7 +20,7 @@ def train_a_little(cell):
     """A small VGG on photo patches."""
     import torch
 
-    from gradlab import train
+    from gradlab import training
     from gradlab.course import data, device, models
 
     torch.set_num_threads(cell["threads"] or torch.get_num_threads())
@@ -28,7 +28,7 @@ def train_a_little(cell):
     model = models.vgg(width=16)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     batches = data.load("patches").batches(64, seed=cell["seed"], steps=100)
-    return {"loss": train.run(model, optimizer, batches).losses[-1]}
+    return {"loss": training.train(model, optimizer, batches).loss[-1]}
 
 
 def swept(path, runs, workers, threads=None):

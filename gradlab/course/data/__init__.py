@@ -11,17 +11,16 @@ from gradlab.arguments import one_of
 from gradlab.course.data import downloads, embedded
 from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
-from gradlab.course.data.text import TextData, manual
+from gradlab.course.data.text import TextData, python_docs
 from gradlab.course.data.wider import wider_face
 
 __all__ = [
     "ImageData",
-    "Source",
     "TextData",
     "available",
     "flip",
     "load",
-    "manual",
+    "python_docs",
     "random_crop",
     "wider_face",
 ]

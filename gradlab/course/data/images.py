@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradlab.arguments import whole
 
@@ -122,6 +122,32 @@ class ImageData:
         whole("batch_size", batch_size)
         parts = zip(self.images.split(batch_size), self.labels.split(batch_size), strict=True)
         return ((self.standardise(i.to(device)), labels.to(device)) for i, labels in parts)
+
+    @torch.no_grad()
+    def accuracy(self, model: nn.Module, *, batch_size: int = 500) -> float:
+        """Return the fraction of the images that ``model`` names rightly.
+
+        Args:
+            model: in evaluation mode while measured; afterwards in the mode it was in.
+            batch_size: images at a time, at least 1.
+
+        Returns:
+            Dimensionless, in [0, 1].
+
+        Note:
+            With n images it is known to about ``sqrt(a (1 - a) / n)``: 1.5 % at 70 % of 1,000.
+        """
+        was_training = model.training
+        model.eval()
+        device = next(model.parameters()).device
+        # a CPU convolves pixel by pixel faster, all channels of one together
+        order = torch.channels_last if device.type == "cpu" else torch.preserve_format
+        right = sum(
+            int((model(inputs.to(memory_format=order)).argmax(1) == labels).sum())
+            for inputs, labels in self.in_order(batch_size, device=device)
+        )
+        model.train(was_training)
+        return right / len(self)
 
 
 def _order(length: int, batch_size: int, total: int | None, seed: int) -> Iterator[Tensor]:

@@ -94,7 +94,7 @@ class TextData:
         return draw()
 
 
-def manual(split: str = "train") -> TextData:
+def python_docs(split: str = "train") -> TextData:
     """Return one split of the language reference that Python's ``help()`` reads from.
 
     Some 370,000 characters of English about Python: the first 90 % to train on, the rest to test
@@ -113,7 +113,7 @@ def manual(split: str = "train") -> TextData:
         Every version of Python has a text of its own: a loss measured on one is not to be compared
         with a loss measured on another.
 
-    >>> batches = manual().batches(4, length=16, seed=0, steps=1)
+    >>> batches = python_docs().batches(4, length=16, seed=0, steps=1)
     >>> [(inputs.shape, targets.shape) for inputs, targets in batches]
     [(torch.Size([4, 16]), torch.Size([4, 16]))]
     """
@@ -125,4 +125,4 @@ def manual(split: str = "train") -> TextData:
     )
     tokens = encode("\n\n".join(dict.fromkeys(paragraphs)))
     cut = len(tokens) * 9 // 10
-    return TextData("manual", split, tokens[:cut] if split == "train" else tokens[cut:])
+    return TextData("python-docs", split, tokens[:cut] if split == "train" else tokens[cut:])

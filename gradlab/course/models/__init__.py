@@ -5,15 +5,12 @@ picture by parameter name reads well (``stage2.block1.conv1.weight``). Weights a
 torch's global generator: call ``torch.manual_seed`` first and the network is the same every time.
 """
 
-from gradlab.course.models.deep import Activation, mlp
-from gradlab.course.models.parts import Residual
+from gradlab.course.models.deep import mlp
 from gradlab.course.models.pictures import alexnet, full_size, resnet, vgg
 from gradlab.course.models.sequences import lstm, transformer
 from gradlab.course.models.sources import clipping_cnn, pruning_cnn
 
 __all__ = [
-    "Activation",
-    "Residual",
     "alexnet",
     "clipping_cnn",
     "full_size",

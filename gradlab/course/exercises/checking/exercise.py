@@ -52,7 +52,7 @@ class Code(Text):
         return f"```python\n{self}\n```"
 
 
-class Verdict(StrEnum):
+class Grade(StrEnum):
     """What a check can come to."""
 
     NOT_WRITTEN = "not written yet"
@@ -78,25 +78,25 @@ class Result:
     finding: Finding | None
 
     @property
-    def verdict(self) -> Verdict:
+    def grade(self) -> Grade:
         """What the check came to."""
         if self.finding is None:
-            return Verdict.HOLDS
-        return Verdict.NOT_WRITTEN if self.finding.law is WRITTEN else Verdict.BROKEN
+            return Grade.HOLDS
+        return Grade.NOT_WRITTEN if self.finding.law is WRITTEN else Grade.BROKEN
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
         if self.finding is None:
-            yield f"{self.exercise}: {self.verdict}, on {self.tried} generated inputs. It"
+            yield f"{self.exercise}: {self.grade}, on {self.tried} generated inputs. It"
             yield from (f"  - {law.name}" for law in self.laws)
             yield f"Numbers are compared to {RELATIVE:g} of their size, or {ABSOLUTE:g} near zero."
         elif self.finding.law is WRITTEN:
-            yield f"{self.exercise}: {self.verdict}. Replace the dots, then check again."
+            yield f"{self.exercise}: {self.grade}. Replace the dots, then check again."
             yield f"A first hint: exercises.{self.exercise}.hint()"
         else:
-            yield f"{self.exercise}: {self.verdict}. A right function {self.finding.law.name}."
+            yield f"{self.exercise}: {self.grade}. A right function {self.finding.law.name}."
             yield from (f"  {label:<10}{text}" for label, text in self.finding.rows)
             yield wrap(f"Idea: {self.finding.law.idea}")
 
@@ -181,12 +181,12 @@ class Exercise:
             function: what the student wrote, with the arguments of the stub.
 
         Returns:
-            The verdict, with its evidence; shown, it is the message to the student.
+            The grade, with its evidence; shown, it is the message to the student.
 
         Example:
             >>> from gradlab.course import exercises
-            >>> exercises.clip_by_value.check(lambda gradient, clip_value: gradient).verdict
-            <Verdict.BROKEN: 'not yet right'>
+            >>> exercises.clip_by_value.check(lambda gradient, clip_value: gradient).grade
+            <Grade.BROKEN: 'not yet right'>
 
         Raises:
             ModuleNotFoundError: if Hypothesis, which generates the inputs, is not installed.

@@ -1,0 +1,13 @@
+"""A gradient counted by magnitude: sort nothing, keep counts.
+
+``LogHistogram.of(tensor)`` counts a tensor, ``by_layer(model)`` every gradient of a model, and
+``+`` merges. The counts answer for every threshold, in time that does not depend on their number.
+
+- ``log``: ``LogHistogram``, and the questions it answers
+- ``codes``: the bins: the top bits of a float32, and how they are counted
+- ``running``: quantiles of all numbers seen so far, in the same bins
+"""
+
+from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram, by_layer
+
+__all__ = ["RELATIVE_ERROR", "LogHistogram", "by_layer"]

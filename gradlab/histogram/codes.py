@@ -1,0 +1,146 @@
+"""Counting float32 numbers by the top bits of their bit patterns.
+
+A float32 number is a sign, an exponent and a mantissa. Its top bits are therefore already a
+logarithmic bin: the exponent says which power of two, the first mantissa bits say where between
+that power and the next, and no logarithm is ever taken. There are ``2**MANTISSA_BITS`` bins to each
+factor of two.
+
+Those top bits are the number's code, 15 bits with the sign first; what is not finite has the
+code ``NONFINITE``, and zero, which would share one with the smallest subnormals, has ``ZERO``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import chain, islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+MANTISSA_BITS = 6
+BINS = 255 << MANTISSA_BITS
+"""Bins of finite magnitudes: 16320."""
+CODES = 512 << MANTISSA_BITS
+NONFINITE = BINS
+ZERO = CODES - 1
+
+_SHIFT = 23 - MANTISSA_BITS
+_NEGATIVE = CODES // 2  # the first code with a sign
+_PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
+_WORKERS = 4  # more threads wait for memory
+_SHARE = 1 << 18  # elements that are worth a thread
+
+# Counting one code again and again waits for the last addition, so zeros, of which some gradients
+# are full, take turns at 64 codes beyond the others. All their bits are set in these.
+_LANES = np.tile(np.arange(64, dtype=np.uint32) | (CODES + _NEGATIVE), _PIECE // 64)
+
+EDGES = (np.arange(BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
+EDGES[-1] = 2.0**128
+"""(16321,) float64: bin k holds the magnitudes from EDGES[k] up to, but without, EDGES[k + 1]."""
+
+
+class Counts(NamedTuple):
+    """Elements in each bin, (2, BINS) int64, positive then negative; and those in none."""
+
+    bins: NDArray[np.int64]
+    zeros: int
+    nonfinite: int
+
+
+def count(values: Tensor) -> Counts:
+    """How many of ``values`` are in each bin, zero, and not finite: every element once.
+
+    Args:
+        values: (n,) real floating, any dtype and device. Float64 magnitudes outside float32's range
+            go to the outermost bins.
+    """
+    (table,) = tally([values])
+    return Counts(
+        table.reshape(2, _NEGATIVE)[:, :BINS].copy(), int(table[ZERO]), int(table[NONFINITE])
+    )
+
+
+def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
+    """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
+    each = list(tensors)
+    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _SHARE)
+    if workers < 2:
+        return [_tally(values) for values in each]
+    parts = [values.split(max(_SHARE, values.numel() // workers + 1)) for values in each]
+    tables = _threads(workers).map(_tally, chain.from_iterable(parts))
+    return [sum(islice(tables, len(some)), np.zeros(CODES, np.int64)) for some in parts]
+
+
+def codes(values: Tensor) -> Tensor:
+    """The code of each element, int32, on its device; nothing is read back to the host."""
+    small = as_float32(values)
+    top = (small.view(torch.int32) >> _SHIFT) & (CODES - 1)
+    return top.where(small.isfinite(), NONFINITE).where(small != 0, ZERO)
+
+
+def middles(codes: Tensor) -> Tensor:
+    """The number in the middle of each bin: float32, of the shape of its codes, int, from 0."""
+    half = 1 << (_SHIFT - 1)
+    return ((codes.int() << _SHIFT) | half).view(torch.float32)
+
+
+def _tally(values: Tensor) -> NDArray[np.int64]:
+    if values.device.type != "cpu":
+        pieces = (codes(piece).bincount(minlength=CODES) for piece in values.split(64 * _PIECE))
+        return sum(pieces, torch.zeros((), dtype=torch.int64)).cpu().numpy()
+    tables = (_table(as_float32(piece).numpy()) for piece in values.split(_PIECE))
+    found = next(tables)
+    for table in tables:
+        found += table
+    counts, zeros = found[:CODES].numpy(), found[CODES:].sum()
+    signed = counts.reshape(2, _NEGATIVE)
+    nonfinite = signed[:, BINS:].sum()
+    signed[:, BINS:] = 0
+    counts[NONFINITE], counts[ZERO] = nonfinite, zeros
+    return counts
+
+
+class _Room(threading.local):
+    """Where a thread works: fresh memory for each tensor would cost as much as the counting."""
+
+    def __init__(self) -> None:
+        self.both = np.empty((2, _PIECE), np.uint32)
+
+
+_room = _Room()
+
+
+def _table(values: NDArray[np.float32]) -> Tensor:
+    """How often each code occurs, and beyond them, how often each lane of zeros."""
+    top, lanes = _room.both[:, : len(values)]
+    np.right_shift(values.view(np.uint32), _SHIFT, out=top)
+    zero = values == 0
+    if np.count_nonzero(zero):
+        top |= np.multiply(zero, _LANES[: len(zero)], out=lanes)
+    return torch.from_numpy(top.view(np.int32)).bincount(minlength=CODES + _NEGATIVE + 64)
+
+
+@cache
+def _threads(workers: int) -> ThreadPoolExecutor:
+    """Threads to count in, started once; torch lets go of the GIL while it counts."""
+    return ThreadPoolExecutor(workers, "gradlab-counting")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+def as_float32(values: Tensor) -> Tensor:
+    """The values as float32; what float64 holds beyond its range goes to the ends of the range."""
+    if values.dtype != torch.float64:
+        return values.float()
+    limits = torch.finfo(torch.float32)
+    inside = values.abs().clamp(limits.smallest_normal, limits.max).copysign(values)
+    return torch.where(values.isfinite() & (values != 0), inside, values).float()

@@ -1,0 +1,254 @@
+"""The sparsity panel: which weights go, where, and what is left of the accuracy?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from math import ceil, sqrt
+from threading import RLock, Timer
+
+import ipywidgets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gradlab import prune
+from gradlab.arguments import one_of, within
+from gradlab.draw.pruning import (
+    draw_band,
+    draw_holes,
+    draw_scores,
+    draw_shares,
+    draw_sparsity_axis,
+    on_sparsity_axis,
+)
+from gradlab.draw.style import THRESHOLD
+from gradlab.panels.live import LivePicture, subplots
+from gradlab.panels.panel import Panel, percent
+from gradlab.prune import IMPORTANCES
+from gradlab.prune.ranking import Cut, Ranking
+from gradlab.prune.scores import Scores
+from gradlab.prune.weights import prunable, refuse_masks
+
+LARGEST = "largest first"
+SCOPES = ("all layers together", "each layer alone")
+GRID = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+_EDGES = np.geomspace(1e-5, 1, 61)  # of scores, relative to the largest
+_REST = 0.15  # seconds without a move, after which the setting is measured
+
+
+def sparsity(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    accuracy: Callable[[nn.Module], float],
+    *,
+    importance: str = "magnitude",
+    amount: float = 0.5,
+) -> SparsityPanel:
+    """A panel that prunes a network at the sparsity on its slider, and measures what is left.
+
+    Above: the accuracy, measured at a few amounts (line) and, as soon as the slider rests, at
+    exactly this one (dot); how much of each layer is gone, with a cross where nothing is left.
+    Below: which scores go; the first layer's weights, with holes.
+
+    Args:
+        model: a trained network, on the device of ``batches``. The panel keeps a copy.
+        batches: (inputs, targets) of the training set, finitely many, that the gradients are of.
+        accuracy: a function that measures a model in [0, 1], on data it was not trained on, such
+            as ``test.accuracy`` of the course's images. It is called often: make it quick.
+        importance: what the panel starts with: one of ``prune.IMPORTANCES``, or "largest first".
+        amount: likewise, from 0 to 0.99.
+
+    Raises:
+        ValueError: ``importance`` is unknown, ``amount`` out of range, the model has masks already;
+            or as ``prune.score``.
+        TypeError: as ``prune.score``.
+
+    Note:
+        Nothing is trained here. What is left can often be trained to far more than the dot says.
+    """
+    one_of("importance", importance, (*IMPORTANCES, LARGEST))
+    within("amount", amount, 0, GRID[-1])
+    prunable(model)
+    refuse_masks(model)
+    # with the channels last, a pass takes half the time on a CPU
+    copy = deepcopy(model).to(memory_format=torch.channels_last)
+    return SparsityPanel(copy, list(batches), accuracy, importance, amount)
+
+
+class SparsityPanel(Panel):
+    """See ``sparsity``. ``measure()`` does at once what the panel does when its slider rests."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: list[tuple[Tensor, Tensor]],
+        accuracy: Callable[[nn.Module], float],
+        importance: str,
+        amount: float,
+    ) -> None:
+        self._model, self._accuracy = model, accuracy
+        scores = {name: prune.score(model, name, batches) for name in IMPORTANCES}
+        scores[LARGEST] = scores["magnitude"].reversed()
+        self._ranked = {name: _Ranked.of(found) for name, found in scores.items()}
+        self._measured: dict[tuple[str, str, float], float] = {}
+        self._measuring = RLock()
+        self._timer = Timer(0, self.measure)
+        self._unpruned = accuracy(model)
+
+        self.importance = ipywidgets.Dropdown(
+            options=list(scores), value=importance, description="by"
+        )
+        self.scope = ipywidgets.Dropdown(options=SCOPES, description="rank")
+        self.amount = ipywidgets.FloatSlider(
+            amount,
+            min=0,
+            max=GRID[-1],
+            step=0.01,
+            description="sparsity",
+            readout_format=".0%",
+            layout={"width": "420px"},
+        )
+        self._evaluate(importance, SCOPES[0], [*GRID, self._setting[2]])
+        super().__init__([self.importance, self.scope, self.amount], self._picture())
+
+    def _picture(self) -> LivePicture:
+        figure, (left, right, below, pixels) = subplots(9, 6, nrows=2, ncols=2)
+        some = self._ranked["magnitude"]
+        names = [name.removesuffix(".weight") for name in some.ranking.layers]
+        self._weights = _tiles(next(iter(prunable(self._model).values())).value)
+        most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
+
+        self._marker = draw_sparsity_axis(left, "accuracy on unseen data")
+        self._curve = draw_band(left, "measured", 0)
+        (self._dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
+        self._shares = draw_shares(right, names, some.counts.sum(1).tolist())
+        self._scores = draw_scores(below, _EDGES, most)
+        self._holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
+        parts = (self._marker, self._curve, self._shares, self._scores, self._holes)
+        return LivePicture(figure, [*(a for part in parts for a in part.artists), self._dot])
+
+    def show(self) -> str:
+        """Look up what goes; what accuracy that leaves is measured once the slider rests."""
+        self._timer.cancel()
+        importance, scope, amount = self._setting
+        ranked = self._ranked[importance]
+        cut = ranked.ranking.cut(amount, per_layer=scope != SCOPES[0])
+        self._marker.move(on_sparsity_axis(amount), f"sparsity {amount:.0%}")
+        self._shares.move(cut.per_layer, cut.total)
+        self._scores.move(ranked.going(cut), ranked.counts.sum(0))
+        together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
+        relative = abs(cut.thresholds[0]) / ranked.largest
+        self._scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
+        stays = _tiles(cut.mask(cut.layers[0]))
+        self._holes.move(np.where(stays, self._weights, np.nan))
+
+        curve = [self._measured.get((importance, scope, at), np.nan) for at in GRID]
+        self._curve.move(GRID, curve, curve, curve)
+        accuracy = self._measured.get(self._setting)
+        self._dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
+        self._dot.set_visible(accuracy is not None)
+        if accuracy is None or np.isnan(curve).any():
+            self._timer = Timer(_REST, self.measure)
+            self._timer.daemon = True
+            self._timer.start()
+        return f"{amount:.0%} by {importance}, {scope}: {self._said(cut, accuracy)}"
+
+    def measure(self) -> float:
+        """Measure and show the accuracy at this setting, then those of its curve; return it."""
+        with self._measuring:
+            importance, scope, amount = self._setting
+            self._evaluate(importance, scope, [amount])
+            self._follow()
+            self._evaluate(importance, scope, GRID)
+            self._follow()
+            return self._measured[importance, scope, amount]
+
+    @property
+    def _setting(self) -> tuple[str, str, float]:
+        return self.importance.value, self.scope.value, round(self.amount.value, 2)
+
+    def _evaluate(self, importance: str, scope: str, amounts: Iterable[float]) -> None:
+        ranking = self._ranked[importance].ranking
+        for amount in amounts:
+            if (importance, scope, amount) not in self._measured:
+                prune.apply_(self._model, ranking.cut(amount, per_layer=scope != SCOPES[0]))
+                found = self._accuracy(self._model)
+                prune.restore_(self._model)
+                self._measured[importance, scope, amount] = found
+
+    def _said(self, cut: Cut, accuracy: float | None) -> str:
+        dense = percent(self._unpruned)
+        found = (
+            f"accuracy {percent(accuracy)}, {dense} unpruned."
+            if accuracy is not None
+            else "accuracy is measured when the slider rests."
+        )
+        shares = cut.per_layer
+        low, high = int(shares.argmin()), int(shares.argmax())
+        layers = (
+            f"{percent(shares[low])} of {cut.layers[low]} to "
+            f"{percent(shares[high])} of {cut.layers[high]}"
+        )
+        gone = (
+            f" Nothing is left of {', '.join(cut.emptied)}: no image gets through, and all get "
+            "the same answer."
+        )
+        return (
+            f"{found} {cut.zeros.sum():,} of {cut.sizes.sum():,} weights are zero, from {layers}."
+            + gone * bool(cut.emptied)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """A ranking, and how many weights of each layer have which score.
+
+    Args:
+        ranking: of all weights.
+        largest: magnitude of a score.
+        counts: (L, bars) weights of each layer in each bar.
+        before: (L, bars) weights of each layer that go before those of the bar.
+    """
+
+    ranking: Ranking
+    largest: float
+    counts: NDArray[np.int64]
+    before: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: Scores) -> _Ranked:
+        ranking = prune.rank(scores)
+        magnitudes = np.abs(np.nan_to_num(ranking.sorted_scores, neginf=0))
+        largest = float(magnitudes.max()) or 1.0
+        bars = np.searchsorted(_EDGES[1:-1], magnitudes / largest, side="right")
+        counts = np.stack(
+            [np.bincount(bars[places], minlength=len(_EDGES) - 1) for places in ranking.places]
+        )
+        before = counts.cumsum(1) - counts
+        if bars[0] > bars[-1]:  # the largest go first
+            before = counts[:, ::-1].cumsum(1)[:, ::-1] - counts
+        return cls(ranking, largest, counts, before)
+
+    def going(self, cut: Cut) -> NDArray[np.int64]:
+        """(bars,) how many weights of each bar go."""
+        going = np.clip(cut.zeros[:, None] - self.before, 0, self.counts)
+        return np.asarray(going.sum(0))
+
+
+def _tiles(weight: Tensor) -> NDArray[np.float64]:
+    """A layer's weights as a picture: those of a convolution kernel by kernel, inf between them."""
+    values = weight.detach().cpu().numpy().astype(np.float64)
+    if values.ndim != 4:
+        return values.reshape(len(values), -1)
+    height, width = values.shape[2:]
+    kernels = values.reshape(-1, height, width)
+    columns = ceil(sqrt(4 * len(kernels) / 3))
+    rows = ceil(len(kernels) / columns)
+    framed = np.full((rows * columns, height + 1, width + 1), np.inf)
+    framed[: len(kernels), :height, :width] = kernels
+    grid = framed.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
+    return grid.reshape(rows * (height + 1), -1)[:-1, :-1]

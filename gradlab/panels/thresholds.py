@@ -1,0 +1,180 @@
+"""The threshold panel: what would clipping at this threshold do to this gradient?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import overload
+
+import ipywidgets
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gradlab.clip import ByNorm, ByValue, Rule
+from gradlab.clip.counted import Effect, Summary, countable, effect
+from gradlab.draw.gradients import draw_magnitudes, draw_norms
+from gradlab.histogram import LogHistogram, by_layer
+from gradlab.histogram.log import merge, of_tensors
+from gradlab.panels.live import LivePicture, subplots
+from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.panels.recorded import Recorded
+from gradlab.recording import Recording
+
+ALL = "all layers"
+
+Clip = Rule | type[Rule]
+
+
+@overload
+def threshold(gradients: Recording, *, clip: Clip | None = None) -> Recorded: ...
+@overload
+def threshold(
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram], *, clip: Clip | None = None
+) -> Threshold: ...
+def threshold(
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram] | Recording,
+    *,
+    clip: Clip | None = None,
+) -> Threshold | Recorded:
+    """A panel that shows a gradient, or a whole run's, clipped at the threshold on its slider.
+
+    Of one gradient it shows the histogram before and after. Of a recording it shows each step:
+    above what the rule compares with its threshold, and how often each threshold fires; below the
+    norm of each layer's gradient, and the coefficients of all steps, the smallest first.
+    ``panels.threshold(recording.histograms[step])`` looks into one step of a recording.
+
+    Args:
+        gradients: a module after ``backward()``, or gradients (or their histograms) by layer name,
+            or a ``Recording``. A module is measured once, now; the panel does not follow later
+            changes.
+        clip: what the panel starts with: a rule such as ``ByNorm(0.5)``, or its class for a
+            threshold that suits the gradients. None: ``ByNorm`` for a recording, ``ByValue`` for
+            one gradient.
+
+    Raises:
+        ValueError: there is no gradient, all of it is zero or non-finite, or ``clip`` is none of
+            the panel's rules, or clips by value and the recording has no histograms.
+        TypeError: ``gradients`` is something else.
+
+    Note:
+        The picture is a counterfactual about these gradients. With another threshold, earlier steps
+        would have led elsewhere, and these gradients would not have been met.
+    """
+    kinds = countable()
+    if clip is not None and (clip if isinstance(clip, type) else type(clip)) not in kinds:
+        raise ValueError(
+            f"clip must be one of {', '.join(kind.__name__ for kind in kinds)}, got {clip!r}"
+        )
+    if isinstance(gradients, Recording):
+        return Recorded(gradients, kinds, clip or ByNorm)
+    return Threshold(_histograms(gradients), kinds, clip or ByValue)
+
+
+class Threshold(Panel):
+    """See ``threshold``."""
+
+    def __init__(
+        self, histograms: dict[str, LogHistogram], kinds: Sequence[type[Rule]], clip: Clip
+    ) -> None:
+        self._histograms = histograms
+        self._rules = {kind.label: kind for kind in kinds}
+        self._views = {ALL: merge(histograms), **histograms}
+        whole = self._views[ALL]
+        if not whole.norm() > 0:
+            raise ValueError("gradients must hold a finite element other than zero")
+        norm, high = whole.norm(), 2 * whole.quantile(1)
+        low = max(whole.quantile(0.01), 1e-7 * high)
+        self._edges = np.geomspace(low, high, 4 * round(np.log2(high / low)) + 1)
+        self._counted = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
+        self._held = {name: h for name, h in histograms.items() if h.finite}
+
+        self.clip = ipywidgets.Dropdown(
+            options=list(self._rules), value=clip.label, description="clip"
+        )
+        self.layer = ipywidgets.Dropdown(options=list(self._views), description="show")
+        elements, norms = (low, high, whole.quantile(0.9)), (1e-3 * norm, 10 * norm, norm / 3)
+        ways = {k.bound_name: elements if k.part == "element" else norms for k in kinds}
+        if isinstance(clip, Rule):
+            lowest, highest, _ = ways[clip.bound_name]
+            at = clip.bound
+            ways[clip.bound_name] = min(lowest, at), max(highest, at), at
+        self.thresholds = {name: log_slider(name, *way) for name, way in ways.items()}
+        controls = [self.clip, self.layer, *self.thresholds.values()]
+        super().__init__(controls, self._picture(lowest_norm=1e-3 * norm))
+
+    @property
+    def threshold(self) -> ipywidgets.FloatLogSlider:
+        """The slider of the rule that is chosen."""
+        return self.thresholds[self._rules[self.clip.value].bound_name]
+
+    def _picture(self, lowest_norm: float) -> LivePicture:
+        figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
+        norms = [view.norm() for view in self._views.values()]
+        finite = self._views[ALL].finite
+        self._bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
+        self._norms = draw_norms(right, list(self._views), norms, lowest_norm)
+        return LivePicture(figure, [*self._bars.artists, *self._norms.artists])
+
+    def show(self) -> str:
+        """Clip the shown layers' histograms at the slider's threshold."""
+        slider = self.threshold
+        for other in self.thresholds.values():
+            other.layout.display = None if other is slider else "none"
+        rule = self._rules[self.clip.value].bounded(slider.value)
+        by_value, would = rule.part == "element", effect(rule, self._histograms)
+
+        view = self._views[self.layer.value]
+        self._bars.move(view.shares(self._counted), self._shares_after(rule, would))
+        row = list(self._views).index(self.layer.value)
+        self._norms.move([would.over().norm_after, *would.norm_after], row)
+        label = f"{slider.description} = {number(slider.value)}"
+        self._bars.marker.move(slider.value if by_value else None, label)
+        self._norms.marker.move(None if by_value else slider.value, label)
+        summary = would.over(None if self.layer.value == ALL else self.layer.value)
+        return f"{label}: {_effect_in_words(summary, by_value)}{_left_out(view)}"
+
+    def _shares_after(self, rule: Rule, would: Effect) -> NDArray[np.float64]:
+        """Shares of the shown layers' elements in each bar after clipping."""
+        view, edges = self._views[self.layer.value], self._counted
+        if rule.part == "element":
+            return view.shares(edges, clip_value=rule.bound)
+        factor = dict(zip(would.layers, would.factor, strict=True))
+        if self.layer.value != ALL:
+            return view.shares(edges / factor[self.layer.value])
+        if rule.part == "everything":
+            return view.shares(edges / would.factor[0])
+        counts = [h.finite * h.shares(edges / factor[name]) for name, h in self._held.items()]
+        total: NDArray[np.float64] = np.sum(counts, axis=0)
+        return total / view.finite
+
+
+def _effect_in_words(summary: Summary, by_value: bool) -> str:
+    if not summary.fraction > 0:
+        return f"nothing is clipped. The norm stays {number(summary.norm_before)}."
+    verb = "clipped" if by_value else "scaled down"
+    return (
+        f"{percent(summary.fraction)} of the elements are {verb}. "
+        f"Norm {number(summary.norm_before)} → {number(summary.norm_after)}. "
+        f"Angle to the gradient before: {summary.degrees:.1f}° (cosine {summary.cosine:.3f})."
+    )
+
+
+def _left_out(view: LogHistogram) -> str:
+    """What a logarithmic axis cannot show."""
+    parts = []
+    if view.zeros:
+        parts.append(f"{percent(view.zeros / view.numel)} are exactly zero")
+    if view.nonfinite:
+        parts.append(f"{view.nonfinite:,} are infinite or NaN")
+    return f" Not in the picture: {' and '.join(parts)}." if parts else ""
+
+
+def _histograms(gradients: object) -> dict[str, LogHistogram]:
+    if isinstance(gradients, nn.Module):
+        return by_layer(gradients)
+    if not isinstance(gradients, Mapping):
+        raise TypeError(
+            "gradients must be a module after backward(), or a mapping from layer names to "
+            f"tensors or histograms, got {type(gradients).__name__}"
+        )
+    return of_tensors(gradients)
