@@ -3,23 +3,29 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+OLDEST ?= .venv-oldest
 ARGS ?=
 RUN := $(VENV)/bin/
+RUN_OLDEST := $(OLDEST)/bin/
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test check bench notebooks clean
+.PHONY: help lab test test-oldest check bench notebooks clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 lab: $(VENV)/.course ## Open the course in JupyterLab, on this machine only
 	@$(RUN)gradlab lab $(ARGS)
 
 test: check ## Run everything: checks, laws, doctests, notebooks, a real browser
 	$(RUN)python -m pytest $(ARGS)
+
+test-oldest: $(OLDEST)/.test ## On the oldest admitted versions: laws, doctests, notebooks in 2 GB
+	$(RUN_OLDEST)python -m pytest gradlab tests -m "not browser" $(ARGS)
+	$(RUN_OLDEST)python tests/small_machine.py $(RUN_OLDEST)python -m pytest notebooks $(ARGS)
 
 check: $(VENV)/.test ## Lint, formatting, types, and the law of imports
 	$(RUN)ruff check .
@@ -33,8 +39,8 @@ bench: $(VENV)/.bench ## Measure, and print the tables
 notebooks: $(VENV)/.test ## Run every notebook again and store its outputs
 	$(RUN)python tests/refresh_notebooks.py $(ARGS)
 
-clean: ## Remove .venv and everything that was built or cached
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove both environments and everything that was built or cached
+	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gradlab notebooks tests \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One stamp per extra: .venv/.course, .venv/.test, .venv/.bench. __init__.py holds the version.
@@ -42,11 +48,17 @@ $(VENV)/.%: pyproject.toml gradlab/__init__.py $(VENV)/pyvenv.cfg
 	$(RUN)python -m pip install --editable '.[$*]'
 	@touch $@
 
-$(VENV)/pyvenv.cfg:
+# The same, with every direct dependency held at its lower bound.
+$(OLDEST)/.%: pyproject.toml gradlab/__init__.py tests/oldest.py $(OLDEST)/pyvenv.cfg
+	$(RUN_OLDEST)python tests/oldest.py > $(OLDEST)/constraints.txt
+	$(RUN_OLDEST)python -m pip install --constraint $(OLDEST)/constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(VENV)/pyvenv.cfg $(OLDEST)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "gradlab needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"; \
 	  exit 1; } >&2
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)

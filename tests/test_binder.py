@@ -1,4 +1,4 @@
-"""Binder: the folder renders, its layers are the right ones, and its packages cover the course."""
+"""Binder: the folder renders, its layers are the right ones, its packages the oldest admitted."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import oldest
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -14,13 +15,11 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA_NAME = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-
-
-PIN = re.compile(r"([\w-]+)(?:>?=([\d.]+)(?:\.\*|,<\d+)?(?:=(.+))?)?")
+PIN = re.compile(r"([\w-]+)(?:==?([\d.]+\d)(?:\.\*)?(?:=(.+))?)?")
 
 
 def pins() -> dict[str, tuple[str | None, str | None]]:
-    """Package → the lowest version that Binder may take, and the build."""
+    """Package → the version that Binder takes, as far as it is given, and the build."""
     environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
     *packages, by_pip = environment["dependencies"]
     packages += by_pip["pip"]
@@ -69,13 +68,30 @@ def test_post_build_installs_gradlab_and_nothing_else():
     assert commands == ["pip install --no-deps --editable ."]
 
 
-@pytest.mark.parametrize(
-    "requirement", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["course"]]
-)
-def test_binder_has_what_the_course_requires(requirement):
-    wanted = Requirement(requirement)
-    version, _ = pins()[CONDA_NAME.get(wanted.name, wanted.name)]
-    assert wanted.specifier.contains(version)
+def lower_bounds(*groups: list[str]) -> dict[str, str]:
+    """Package → its lower bound, which must be the only bound."""
+    requirements = [Requirement(requirement) for group in groups for requirement in group]
+    bounds = {requirement.name: list(requirement.specifier) for requirement in requirements}
+    bounds.pop(PROJECT["name"], None)  # an extra that takes in other extras
+    assert {
+        name for name, bound in bounds.items() if [one.operator for one in bound] != [">="]
+    } == set()
+    return {name: bound[0].version for name, bound in bounds.items()}
+
+
+def test_binder_pins_the_oldest_versions_that_the_course_admits():
+    bounds = lower_bounds(PROJECT["dependencies"], PROJECT["optional-dependencies"]["course"])
+    pinned = {name: version for name, (version, _) in pins().items()}
+    assert pinned.keys() - {"python", "pip"} == {CONDA_NAME.get(name, name) for name in bounds}
+    assert {name: pinned[CONDA_NAME.get(name, name)] for name in bounds} == bounds
+
+
+def test_the_second_environment_holds_every_dependency_at_its_lower_bound():
+    extras = PROJECT["optional-dependencies"].values()
+    bounds = lower_bounds(PROJECT["dependencies"], *extras)
+    assert oldest.constraints() == sorted(
+        f"{name}=={version}.*" for name, version in bounds.items()
+    )
 
 
 def test_binder_has_the_python_that_the_project_requires():
@@ -88,5 +104,5 @@ def test_binder_takes_the_cpu_build_of_torch():
     assert pins()["pytorch"][1] == "cpu*"
 
 
-def test_every_package_of_binder_is_bounded():
+def test_every_package_of_binder_is_pinned():
     assert [name for name, (version, _) in pins().items() if not version] == ["pip"]
