@@ -17,7 +17,8 @@ from gradlab.clip.gradients import gather, joined
 from gradlab.divergence import find
 from gradlab.histogram import LogHistogram
 from gradlab.steering.branch import Branch, Gradient, Taken
-from gradlab.steering.state import Bookmark, Random, State
+from gradlab.steering.random import Random
+from gradlab.steering.state import Bookmark, State
 from gradlab.steering.stream import Batch, Stream
 from gradlab.train import steps
 
