@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradlab.clip import Rule
 from gradlab.training.branch import Gradient
-
-
-class Random:
-    """A run's own random numbers: what others draw does not change them, nor they what others draw.
-
-    Args:
-        model: on the CPU or on CUDA devices, whose generators are taken as they are now.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
-        self._devices = sorted(devices, key=str)
-        self.state = self._now()
-
-    @contextmanager
-    def own(self) -> Iterator[None]:
-        """Inside, torch draws the run's numbers; an error uses none up."""
-        with torch.random.fork_rng(devices=self._devices):
-            torch.set_rng_state(self.state[0])
-            for device, state in zip(self._devices, self.state[1:], strict=True):
-                torch.cuda.set_rng_state(state, device)
-            yield
-            self.state = self._now()
-
-    def _now(self) -> tuple[Tensor, ...]:
-        on_devices = [torch.cuda.get_rng_state(device) for device in self._devices]
-        return (torch.get_rng_state(), *on_devices)
+from gradlab.training.random import Random
 
 
 @dataclass(frozen=True, eq=False)

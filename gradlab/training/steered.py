@@ -18,7 +18,8 @@ from gradlab.histogram import LogHistogram
 from gradlab.training.branch import Branch, Gradient, Taken
 from gradlab.training.divergence import find
 from gradlab.training.loop import step
-from gradlab.training.state import Bookmark, Random, State
+from gradlab.training.random import Random
+from gradlab.training.state import Bookmark, State
 from gradlab.training.stream import Batch, Stream
 
 
