@@ -458,4 +458,4 @@ def test_a_run_leaves_the_generator_of_its_device_where_it_is(draw, device):
     run.rewind(2)
     run.step(4)
     assert torch.equal(state(), before)
-    assert torch.allclose(*(torch.tensor(branch.losses) for branch in run.branches))
+    assert torch.allclose(*(torch.tensor(branch.loss) for branch in run.branches))
