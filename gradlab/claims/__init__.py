@@ -1,7 +1,8 @@
 """What the sources claim, each with the rule that decides it, and a verdict from recorded runs."""
 
-from gradlab.claims import features, pruning
+from gradlab.claims import pruning
 from gradlab.claims.claim import Claim, Seeds, TooFewSeeds, Verdict, over_seeds, paired
+from gradlab.course.lessons.features import claims as features
 
 _CLAIMS: tuple[Claim, ...] = (*features.CLAIMS, *pruning.CLAIMS)
 

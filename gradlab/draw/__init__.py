@@ -5,21 +5,10 @@ afterwards. One style sheet and one set of colours, safe for the colour-blind, s
 """
 
 from gradlab.draw.cliff import Cut, Path, draw_cut, draw_fall, draw_path, draw_surface
-from gradlab.draw.features import (
-    PRICES,
-    REACH,
-    Drawn,
-    Glyphs,
-    Price,
-    draw_back,
-    draw_glyphs,
-    draw_price,
-)
 from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
 from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
 from gradlab.draw.layers import Layers, draw_layers
-from gradlab.draw.lengths import Kinds, Lengths, Maps, draw_explained, draw_lengths, draw_maps
 from gradlab.draw.per_sample import Bias, Samples, draw_bias, draw_samples
 from gradlab.draw.plane import (
     Angle,
@@ -80,8 +69,6 @@ __all__ = [
     "LEAST_COEFFICIENT",
     "LEAST_KEPT",
     "LEAST_LEFT",
-    "PRICES",
-    "REACH",
     "THRESHOLD",
     "Angle",
     "Arrow",
@@ -92,21 +79,15 @@ __all__ = [
     "Cost",
     "Curve",
     "Cut",
-    "Drawn",
     "Future",
     "Futures",
-    "Glyphs",
     "Holes",
     "Kept",
-    "Kinds",
     "Layers",
-    "Lengths",
     "Magnitudes",
-    "Maps",
     "Marker",
     "Norms",
     "Path",
-    "Price",
     "Recorded",
     "Samples",
     "Scores",
@@ -117,7 +98,6 @@ __all__ = [
     "decades",
     "draw_angle",
     "draw_arrow",
-    "draw_back",
     "draw_band",
     "draw_bias",
     "draw_clipping",
@@ -125,10 +105,8 @@ __all__ = [
     "draw_cost",
     "draw_curve",
     "draw_cut",
-    "draw_explained",
     "draw_fall",
     "draw_futures",
-    "draw_glyphs",
     "draw_growth",
     "draw_holes",
     "draw_kept",
@@ -136,15 +114,12 @@ __all__ = [
     "draw_law",
     "draw_layers",
     "draw_legend",
-    "draw_lengths",
     "draw_magnitudes",
-    "draw_maps",
     "draw_marker",
     "draw_names",
     "draw_norms",
     "draw_path",
     "draw_plane",
-    "draw_price",
     "draw_race",
     "draw_recorded",
     "draw_samples",

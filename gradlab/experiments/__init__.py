@@ -1,6 +1,6 @@
 """The course's experiments: which runs each one is made of, and what one run does."""
 
-from gradlab.experiments.features import FEATURES
+from gradlab.course.lessons.features.experiment import EXPERIMENT as FEATURES
 from gradlab.experiments.pruning import PRUNING
 from gradlab.sweep import Experiment
 

@@ -4,9 +4,7 @@
 - ``criteria``: which score picks the weights that can go?
 - ``depth``: what do many layers, one after the other, make of a gradient?
 - ``gap``: does a pruned network generalise better, or does it only know less?
-- ``features``: how short can a feature vector be, and what is left in it?
 - ``geometry``: where in the plane does clipping move a gradient, and does it turn it?
-- ``maps``: which map keeps accuracy, and does it keep variance?
 - ``per_sample``: what if every sample's gradient is clipped before they are averaged?
 - ``race``: the same training, clipped differently; who learns, and who is lost?
 - ``recurrence``: what do many steps through the same weights make of a gradient?
@@ -22,10 +20,8 @@
 from gradlab.panels.cliff import cliff
 from gradlab.panels.criteria import criteria
 from gradlab.panels.depth import depth
-from gradlab.panels.features import features
 from gradlab.panels.gap import gap
 from gradlab.panels.geometry import geometry
-from gradlab.panels.maps import maps
 from gradlab.panels.per_sample import per_sample
 from gradlab.panels.predict import predict
 from gradlab.panels.race import race
@@ -41,10 +37,8 @@ __all__ = [
     "cliff",
     "criteria",
     "depth",
-    "features",
     "gap",
     "geometry",
-    "maps",
     "per_sample",
     "predict",
     "race",

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, style
+from gradlab.draw import AFTER, BEFORE, CYCLE, THRESHOLD, style
 
 
 @dataclass(frozen=True)

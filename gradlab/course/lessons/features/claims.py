@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.claims.claim import Claim, Seeds, Verdict, Word, over_seeds, paired
-from gradlab.experiments.features import FULL, LENGTHS, LINEAR, MAP_LENGTHS, TIMED_LENGTHS
+from gradlab.course.lessons.features.experiment import (
+    FULL,
+    LENGTHS,
+    MAP_LENGTHS,
+    TIMED_LENGTHS,
+)
+from gradlab.course.lessons.features.lengths import LINEAR
 from gradlab.sweep import Records
 
 _LOSS, _GAIN = 0.01 + 1e-6, 0.005  # accuracies are whole thousandths: exactly 0.01 is not more

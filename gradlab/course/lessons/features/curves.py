@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, Marker, draw_marker, style
+from gradlab.draw import AFTER, BEFORE, CYCLE, THRESHOLD, Marker, draw_marker, style
 
 _MAPS = tuple(zip((AFTER, *CYCLE[2:]), ("o-", "s-", "^-", "D--", "v--"), strict=False))
 
