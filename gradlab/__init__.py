@@ -26,7 +26,6 @@ Rooms, in the order in which they may import each other (``from gradlab import c
 - ``train``, ``steering``: the training loop, and one with a throttle: rewind, fork
 - ``compare``: what all rules would do at equal strength
 - ``prune``: which weights can go; scores, masks, schedules, and channels that really leave
-- ``compress``: how short a feature vector can be
 - ``sweep``, ``experiments``, ``claims``: grids of runs that survive a crash, the course's own, and
   what they say about the sources' claims
 - ``draw``: pictures from plain data

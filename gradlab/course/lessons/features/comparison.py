@@ -6,18 +6,18 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab import draw
-from gradlab.experiments.features import FULL, LENGTHS, LINEAR
-from gradlab.live import LivePicture, subplots
+from gradlab.course.lessons.features.curves import draw_explained, draw_maps
+from gradlab.course.lessons.features.experiment import FULL, LENGTHS
+from gradlab.course.lessons.features.lengths import LINEAR, NAMES
+from gradlab.course.sweep import Records
+from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
-from gradlab.sweep import Records
 
 Floats = NDArray[np.float64]
-_NAMES = {"pca": "PCA", "random": "random", "linear": "learned", "relu": "ReLU", "lstm": "LSTM"}
 _KINDS = {"feature maps of a network": "network", "pixels": "pixels"}
 
 
-def maps(records: Records) -> Maps:
+def maps_panel(records: Records) -> MapsPanel:
     """A panel that compares maps to short vectors over recorded runs, length by length.
 
     Left, accuracy: a line is the mean over seeds, its band the range from the worst to the best,
@@ -33,11 +33,11 @@ def maps(records: Records) -> Maps:
     Note:
         The learned maps were trained for 300 steps, with labels; PCA and random ones never saw any.
     """
-    return Maps(records.where(timed=False))
+    return MapsPanel(records.where(timed=False))
 
 
-class Maps(Panel):
-    """See ``maps``."""
+class MapsPanel(Panel):
+    """See ``maps_panel``."""
 
     def __init__(self, records: Records) -> None:
         self._views = {
@@ -64,18 +64,18 @@ class Maps(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (left, right) = subplots(9, 4.2, ncols=2, width_ratios=(3, 2))
-        self._maps = draw.draw_maps(left, (*LENGTHS, FULL), list(_NAMES.values()))
-        linear = [_NAMES[name] for name in LINEAR]
-        self._explained = draw.draw_explained(right, linear)
-        return LivePicture(figure, [*self._maps.artists, *self._explained.artists])
+        self.maps = draw_maps(left, (*LENGTHS, FULL), list(NAMES.values()))
+        linear = [NAMES[name] for name in LINEAR]
+        self.explained = draw_explained(right, linear)
+        return LivePicture(figure, [*self.maps.artists, *self.explained.artists])
 
     def show(self) -> str:
         """Read the runs of the chosen vectors at the slider's length."""
         accuracies, explained, full = self._views[_KINDS[self.of.value], self.unit.value]
         k = self.k.value
-        self._maps.move(accuracies, full.mean(), k)
+        self.maps.move(accuracies, full.mean(), k)
         paths = {name: (x, accuracies[name][1].mean(1)) for name, x in explained.items()}
-        self._explained.move(paths, LENGTHS.index(k))
+        self.explained.move(paths, LENGTHS.index(k))
         here = {name: runs[list(at).index(k)] for name, (at, runs) in accuracies.items() if k in at}
         order = sorted(here, key=lambda name: -here[name].mean())
         said = ", ".join(f"{name} {_spread(here[name])}" for name in order)
@@ -92,7 +92,7 @@ View = tuple[dict[str, tuple[list[int], Floats]], dict[str, Floats], Floats]
 def _view(records: Records) -> View:
     """Of each map lengths and accuracies, (lengths, seeds); explained variances; all numbers."""
     accuracies, explained = {}, {}
-    for name, told in _NAMES.items():
+    for name, told in NAMES.items():
         if name not in records.axis("map"):
             continue
         chosen = records.where(map=name)

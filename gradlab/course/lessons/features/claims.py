@@ -8,11 +8,13 @@ Seed 0 served to try the experiment out, and is not among those that decide.
 from __future__ import annotations
 
 import numpy as np
-from gradlab.claims.claim import Claim, Seeds, Verdict, Word, over_seeds, paired
-from gradlab.sweep import Records
 from numpy.typing import NDArray
 
-from gradlab.experiments.features import FULL, LENGTHS, LINEAR, MAP_LENGTHS, TIMED_LENGTHS
+from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.seeds import Seeds, over_seeds, paired
+from gradlab.course.lessons.features.experiment import FULL, LENGTHS, MAP_LENGTHS, TIMED_LENGTHS
+from gradlab.course.lessons.features.lengths import LINEAR
+from gradlab.course.sweep import Records
 
 _LOSS, _GAIN = 0.01 + 1e-6, 0.005  # accuracies are whole thousandths: exactly 0.01 is not more
 _KINDS = ("network", "pixels")

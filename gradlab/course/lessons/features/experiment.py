@@ -8,36 +8,26 @@ are counted that it names rightly.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gradlab import compress, data, device, models, train
+from gradlab import training
 from gradlab.arguments import one_of
-from gradlab.sweep import Experiment
+from gradlab.course import data, device, models
+from gradlab.course.lessons.features.lengths import LINEAR, shorten
+from gradlab.course.lessons.features.vectors import Vectors
+from gradlab.course.sweep import Experiment
 
 FULL = 784
 LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 TIMED_LENGTHS, MAP_LENGTHS = (8, 64), (2, 8, 32)
-LINEAR = ("pca", "random", "linear")
 SEEDS = {"ci": range(1), "cpu": range(1, 6), "gpu": range(1, 11)}
 _FEW = {("none", FULL, False), ("pca", 8, False), ("relu", 8, False), ("random", 64, True)}
-
-
-@dataclass(frozen=True, eq=False)
-class Vectors:
-    """Feature vectors with their labels, and the digits that they were made of."""
-
-    train: Tensor
-    labels: Tensor
-    test: Tensor
-    test_labels: Tensor
 
 
 def _cells(budget: str) -> list[dict[str, Any]]:
@@ -78,48 +68,25 @@ def _run(cell: dict[str, Any]) -> dict[str, Any]:
         classifier of all numbers; medians of three, measured in turn.
     """
     vectors = _vectors(cell["data"], cell["features"], cell["unit"], cell["seed"])
-    shorten, map_parameters = _fit(cell, vectors)
-    short, short_test = shorten(vectors.train), shorten(vectors.test)
-    classifier = compress.classifier(short, vectors.labels)
-    result = {
-        "accuracy": compress.accuracy(classifier, short_test, vectors.test_labels),
-        "train_accuracy": compress.accuracy(classifier, short, vectors.labels),
-        "explained": compress.explained(short, vectors.train) if cell["k"] < FULL else 1.0,
-        "map_parameters": map_parameters,
-        "classifier_parameters": classifier.parameters,
-    }
-    result = {name: round(value, 4) for name, value in result.items()}
+    short = shorten(vectors, cell["map"], cell["k"], seed=cell["seed"])
+    told = (
+        "accuracy",
+        "train_accuracy",
+        "explained",
+        "map_parameters",
+        "classifier_parameters",
+    )
+    result = {name: round(getattr(short, name), 4) for name in told}
     return result | (_timed(cell, vectors) if cell["timed"] else {})
-
-
-def _fit(cell: dict[str, Any], vectors: Vectors) -> tuple[Callable[[Tensor], Tensor], int]:
-    """The map of a cell, from all of its numbers to k, and how many parameters it has."""
-    kind, k, seed = cell["map"], cell["k"], cell["seed"]
-    if kind == "none":
-        return nn.Identity(), 0
-    if kind == "random":
-        random = compress.random_projection(vectors.train.shape[1], k, seed=seed)
-        return random, random.weight.numel()
-    if kind == "pca":
-        first = _pca(cell["data"], cell["features"], cell["unit"], cell["seed"]).projection(k)
-        return first, first.parameters
-    learned = compress.bottleneck(vectors.train, vectors.labels, k, kind=kind, seed=seed)
-    return learned, sum(p.numel() for p in learned.parameters())
 
 
 def _timed(cell: dict[str, Any], vectors: Vectors) -> dict[str, float]:
     ratios = []
     for _ in range(3):
-        _pca.cache_clear()  # its making is a part of what it costs
-        marks = [time.perf_counter()]
-        compress.classifier(vectors.train, vectors.labels)
-        marks.append(time.perf_counter())
-        short = _fit(cell, vectors)[0](vectors.train)
-        marks.append(time.perf_counter())
-        compress.classifier(short, vectors.labels)
-        marks.append(time.perf_counter())
-        full, making, reading = np.diff(marks)
-        ratios.append((reading / full, (making + reading) / full))
+        full = shorten(vectors, "none", FULL)
+        short = shorten(vectors, cell["map"], cell["k"], seed=cell["seed"])
+        seconds = np.array([short.classifier_seconds, short.classifier_seconds + short.map_seconds])
+        ratios.append(seconds / full.classifier_seconds)
     classifier_time, whole_time = np.median(ratios, axis=0)
     return {
         "classifier_time": round(float(classifier_time), 4),
@@ -129,20 +96,10 @@ def _timed(cell: dict[str, Any], vectors: Vectors) -> dict[str, float]:
 
 @lru_cache(maxsize=1)
 def _vectors(source: str, kind: str, unit: bool, seed: int) -> Vectors:
-    digits, test = _split(source, seed)
-    if kind == "network":
-        network = _network(source, seed)
-        long, long_test = (compress.features(network, part) for part in (digits, test))
-    else:
-        long, long_test = (part.images.flatten(1) for part in (digits, test))
-    if unit:
-        long, long_test = compress.unit_length(long), compress.unit_length(long_test)
-    return Vectors(long, digits.labels, long_test, test.labels)
-
-
-@lru_cache(maxsize=1)
-def _pca(source: str, kind: str, unit: bool, seed: int) -> compress.PCA:
-    return compress.PCA.fit(_vectors(source, kind, unit, seed).train)
+    """The vectors that all cells share which differ only in map and length."""
+    network = _network(source, seed) if kind == "network" else None
+    vectors = Vectors.of(*_split(source, seed), network)
+    return vectors.unit_length() if unit else vectors
 
 
 @lru_cache(maxsize=1)
@@ -161,11 +118,11 @@ def _network(source: str, seed: int) -> nn.Sequential:
     network = models.clipping_cnn(8, channels=1, size=28)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
     batches = _split(source, seed)[0].batches(64, seed=seed, steps=150)
-    for _ in train.steps(network, optimizer, batches):
+    for _ in training.steps(network, optimizer, batches):
         pass
     return network
 
 
-FEATURES = Experiment(
+EXPERIMENT = Experiment(
     "features", "Feature vectors of digits, shortened to k numbers and classified.", _cells, _run
 )
