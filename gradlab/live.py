@@ -21,20 +21,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gradlab import draw
+from gradlab.draw.figure import StyledAxes, blank_figure, settle
 
 
-@draw.style()
 def subplots(width: float, height: float, **grid: Any) -> tuple[Figure, list[Axes]]:
-    """A figure in the course's style and its axes, outside pyplot's books: none is left open.
+    """A figure in the house's look and its axes, outside pyplot's books: none is left open.
 
     Args:
         width: inches; one inch is 100 pixels.
         height: inches.
         grid: as for ``Figure.subplots``: ``nrows``, ``ncols``, ``width_ratios`` ...
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(np.ravel(figure.subplots(**grid)))
+    figure = blank_figure(width, height)
+    axes = figure.subplots(subplot_kw={"axes_class": StyledAxes}, **grid)
+    return figure, list(np.ravel(axes))
 
 
 class LivePicture:
@@ -60,7 +60,8 @@ class LivePicture:
 
     def redraw(self) -> None:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
-        with self._lock, draw.style():
+        with self._lock:
+            settle(self._canvas.figure)
             self._canvas.draw()
             # A constrained layout is settled by the first draw; to run it again would cost each
             # later redraw, and would let the axes wander.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import depth, draw, models, panels, recurrence
-from gradlab.draw.growth import HIGHEST, LOWEST
+from gradlab import depth, models, panels, recurrence
+from gradlab.draw.growth import HIGHEST, LOWEST, draw_curve, draw_growth
 from gradlab.live import subplots
 from gradlab.panels.growth import edges
 from gradlab.panels.panel import number
@@ -153,8 +153,8 @@ def test_the_recurrence_panel_goes_back_to_its_first_picture():
 
 def test_what_the_axis_cannot_hold_stays_in_sight_on_its_edge():
     _, (axes,) = subplots(3, 2)
-    draw.draw_growth(axes, 6, "place", "norm")
-    curve = draw.draw_curve(axes, "a", "black", "o")
+    draw_growth(axes, 6, "place", "norm")
+    curve = draw_curve(axes, "a", "black", "o")
     curve.move(range(1, 7), [1.0, 1e13, 1e-13, 0.0, math.inf, math.nan])
     low, high = axes.get_ylim()
     assert curve.line.get_ydata().tolist() == [1.0, high, low, low, high, high]

@@ -7,7 +7,8 @@ import pytest
 import torch
 from matplotlib.colors import same_color
 
-from gradlab import draw, panels
+from gradlab import panels
+from gradlab.draw.style import AFTER
 from gradlab.per_sample import SampleGradients
 
 THREE = torch.tensor([[-1.0], [-1.0], [4.0]])
@@ -33,7 +34,7 @@ def test_the_marked_angle_is_the_one_that_is_said_and_lies_on_the_curve(gradient
     curve = next(
         line
         for line in panel._bias.here.axes.lines
-        if line.get_label() == "clip, then average" and same_color(line.get_color(), draw.AFTER)
+        if line.get_label() == "clip, then average" and same_color(line.get_color(), AFTER)
     )
     for bound in np.geomspace(10**panel.max_norm.min, 10**panel.max_norm.max, 7):
         panel.max_norm.value = bound

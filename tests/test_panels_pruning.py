@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab import data, draw, models, panels, prune, train
+from gradlab import data, models, panels, prune, train
+from gradlab.draw.sparsity import LEAST_LEFT, on_sparsity_axis
 from gradlab.experiments import pruning
 from gradlab.panels.panel import percent
 from gradlab.sweep import Records, Row
@@ -172,8 +173,8 @@ def test_dense_layers_are_shown_as_they_are(images, batches):
 
 
 def test_the_axis_of_sparsity_ends_before_nothing_is_left():
-    assert draw.on_sparsity_axis(0.5) == 0.5
-    assert draw.on_sparsity_axis(1.0) == draw.LEAST_LEFT
+    assert on_sparsity_axis(0.5) == 0.5
+    assert on_sparsity_axis(1.0) == LEAST_LEFT
 
 
 # On recorded runs

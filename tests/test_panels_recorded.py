@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import clip, draw, panels
+from gradlab import clip, panels
 from gradlab.draw import layers as heat
+from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.histogram import RELATIVE_ERROR
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Histograms, Recording
@@ -325,4 +326,4 @@ def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
 def test_no_coefficient_leaves_the_picture(made):
     panel = panels.threshold(recording_of([*made, {n: 1e9 * g for n, g in made[0].items()}]))
     panel.max_norm.value = 10**panel.max_norm.min
-    assert panel._drawn.coefficients.curve.get_ydata()[0] == draw.LEAST_COEFFICIENT
+    assert panel._drawn.coefficients.curve.get_ydata()[0] == LEAST_COEFFICIENT

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradlab import compare, draw, models, panels
+from gradlab import compare, models, panels
+from gradlab.draw.rules import LEAST_KEPT
 from gradlab.panels.panel import number
 
 
@@ -27,7 +28,7 @@ def test_the_picture_holds_what_was_found(model):
         found = compare.at_share(compare.parts(model), share)
         for kept, turn, told in zip(panel._kept, panel._turns, found.values(), strict=True):
             x, rows = kept.dots.get_data()
-            assert x == pytest.approx(told.kept.clip(draw.LEAST_KEPT))
+            assert x == pytest.approx(told.kept.clip(LEAST_KEPT))
             assert list(rows) == list(range(len(list(model.parameters()))))
             assert kept.share.get_xdata()[0] == share
             assert kept.threshold.get_text() == number(told.threshold[1])
@@ -71,7 +72,7 @@ def test_what_the_axes_cannot_show_is_said():
     assert "Triangles: less than 0.001 is left." in panel.readout
     adaptive = panel._kept[1]
     assert list(adaptive.beyond.get_ydata()) == [1]
-    assert adaptive.beyond.get_xdata()[0] == draw.LEAST_KEPT
+    assert adaptive.beyond.get_xdata()[0] == LEAST_KEPT
 
 
 def test_what_has_no_gradient_is_refused():

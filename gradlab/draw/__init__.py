@@ -1,163 +1,26 @@
 """Pictures from plain data: artists on given axes, nothing computed, nothing opened.
 
 Every ``draw_*`` function takes axes and numbers and returns the artists that a panel may move
-afterwards. One style sheet and one set of colours, safe for the colour-blind, serve all pictures.
+afterwards. One look and one set of colours, safe for the colour-blind, serve all pictures. This is
+internal: who draws imports from the module.
+
+What all pictures share:
+
+- ``figure``: figures and axes that carry the look themselves, whatever ``rcParams`` say
+- ``style``: colours, ticks, names that fit, and the marker of a threshold
+
+What the instrument draws:
+
+- ``gradients``: a gradient's magnitudes and norms, before and after clipping
+- ``recorded``: a recorded run; its parts are ``layers``, ``firing`` and two curves
+- ``sparsity``, ``weights``: accuracy over sparsity; which weights go
+- ``steer``: a run with a throttle, and its other futures
+
+What only the course draws:
+
+- ``cliff``, ``plane``: a loss surface with paths over it; vectors in the plane
+- ``growth``: norms that explode or vanish from place to place
+- ``per_sample``, ``rules``, ``runs``: samples of a batch, clip rules, and runs side by side
+- ``features``, ``lengths``: short feature vectors, and what is left at each length
+- ``pruning``: names and bars for the recorded runs
 """
-
-from gradlab.draw.cliff import Cut, Path, draw_cut, draw_fall, draw_path, draw_surface
-from gradlab.draw.features import (
-    PRICES,
-    REACH,
-    Drawn,
-    Glyphs,
-    Price,
-    draw_back,
-    draw_glyphs,
-    draw_price,
-)
-from gradlab.draw.firing import LEAST_COEFFICIENT
-from gradlab.draw.gradients import Magnitudes, Norms, draw_magnitudes, draw_norms
-from gradlab.draw.growth import Curve, draw_curve, draw_growth, draw_key, draw_law
-from gradlab.draw.layers import Layers, draw_layers
-from gradlab.draw.lengths import Kinds, Lengths, Maps, draw_explained, draw_lengths, draw_maps
-from gradlab.draw.per_sample import Bias, Samples, draw_bias, draw_samples
-from gradlab.draw.plane import (
-    Angle,
-    Arrow,
-    Compass,
-    draw_angle,
-    draw_arrow,
-    draw_compass,
-    draw_plane,
-)
-from gradlab.draw.pruning import (
-    LEAST_LEFT,
-    Band,
-    Cost,
-    Holes,
-    Scores,
-    Shares,
-    draw_band,
-    draw_cost,
-    draw_holes,
-    draw_names,
-    draw_scores,
-    draw_shares,
-    draw_sparsity_axis,
-    on_sparsity_axis,
-)
-from gradlab.draw.recorded import Recorded, draw_recorded
-from gradlab.draw.rules import LEAST_KEPT, Kept, Turn, draw_kept, draw_turn
-from gradlab.draw.runs import Trace, draw_race, draw_trace
-from gradlab.draw.steer import (
-    Clipping,
-    Future,
-    Futures,
-    Setting,
-    draw_clipping,
-    draw_futures,
-    draw_setting,
-    draw_span,
-    draw_steering_key,
-)
-from gradlab.draw.style import (
-    AFTER,
-    BEFORE,
-    CYCLE,
-    THRESHOLD,
-    Marker,
-    decades,
-    draw_legend,
-    draw_marker,
-    shorten,
-    style,
-)
-
-__all__ = [
-    "AFTER",
-    "BEFORE",
-    "CYCLE",
-    "LEAST_COEFFICIENT",
-    "LEAST_KEPT",
-    "LEAST_LEFT",
-    "PRICES",
-    "REACH",
-    "THRESHOLD",
-    "Angle",
-    "Arrow",
-    "Band",
-    "Bias",
-    "Clipping",
-    "Compass",
-    "Cost",
-    "Curve",
-    "Cut",
-    "Drawn",
-    "Future",
-    "Futures",
-    "Glyphs",
-    "Holes",
-    "Kept",
-    "Kinds",
-    "Layers",
-    "Lengths",
-    "Magnitudes",
-    "Maps",
-    "Marker",
-    "Norms",
-    "Path",
-    "Price",
-    "Recorded",
-    "Samples",
-    "Scores",
-    "Setting",
-    "Shares",
-    "Trace",
-    "Turn",
-    "decades",
-    "draw_angle",
-    "draw_arrow",
-    "draw_back",
-    "draw_band",
-    "draw_bias",
-    "draw_clipping",
-    "draw_compass",
-    "draw_cost",
-    "draw_curve",
-    "draw_cut",
-    "draw_explained",
-    "draw_fall",
-    "draw_futures",
-    "draw_glyphs",
-    "draw_growth",
-    "draw_holes",
-    "draw_kept",
-    "draw_key",
-    "draw_law",
-    "draw_layers",
-    "draw_legend",
-    "draw_lengths",
-    "draw_magnitudes",
-    "draw_maps",
-    "draw_marker",
-    "draw_names",
-    "draw_norms",
-    "draw_path",
-    "draw_plane",
-    "draw_price",
-    "draw_race",
-    "draw_recorded",
-    "draw_samples",
-    "draw_scores",
-    "draw_setting",
-    "draw_shares",
-    "draw_span",
-    "draw_sparsity_axis",
-    "draw_steering_key",
-    "draw_surface",
-    "draw_trace",
-    "draw_turn",
-    "on_sparsity_axis",
-    "shorten",
-    "style",
-]

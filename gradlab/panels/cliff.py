@@ -8,9 +8,10 @@ from math import inf
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
 from gradlab.arguments import whole, within
 from gradlab.cliff import Descent, Floats, cut, descend, last_seen, surface
+from gradlab.draw.cliff import draw_fall, draw_path, draw_profile, draw_surface
+from gradlab.draw.style import AFTER, THRESHOLD, draw_legend
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
 
@@ -96,14 +97,14 @@ class Cliff(Panel):
         assert grid is not None
         map_.set_subplotspec(grid[:, 0])  # one tall map beside two curves
         w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
-        self._mark = draw.draw_surface(map_, w, b, surface(w, b))
-        self._cut = draw.draw_cut(above, _FAR, _HIGHEST)
-        draw.draw_fall(below, STEPS, _HIGHEST)
-        looks = (("no clipping", draw.THRESHOLD), ("clipped", draw.AFTER))
-        self._paths = [draw.draw_path(map_, *look) for look in looks]
-        self._landings = [draw.draw_path(above, *look) for look in looks]
-        self._falls = [draw.draw_path(below, *look) for look in looks]
-        draw.draw_legend(map_, "lower left")
+        self._mark = draw_surface(map_, w, b, surface(w, b))
+        self._cut = draw_profile(above, _FAR, _HIGHEST)
+        draw_fall(below, STEPS, _HIGHEST)
+        looks = (("no clipping", THRESHOLD), ("clipped", AFTER))
+        self._paths = [draw_path(map_, *look) for look in looks]
+        self._landings = [draw_path(above, *look) for look in looks]
+        self._falls = [draw_path(below, *look) for look in looks]
+        draw_legend(map_, "lower left")
         paths = [*self._paths, *self._landings, *self._falls]
         artists = [artist for path in paths for artist in path.artists]
         return LivePicture(figure, [self._mark, *self._cut.artists, *artists])

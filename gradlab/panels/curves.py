@@ -8,7 +8,8 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab import draw
+from gradlab.draw.pruning import draw_names
+from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 
@@ -38,10 +39,10 @@ class Curves(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
-        self._marker = draw.draw_sparsity_axis(axes, self.what, chance=0.1)
+        self._marker = draw_sparsity_axis(axes, self.what, chance=0.1)
         names = dict.fromkeys(name for view in self._views.values() for name in view)
-        self._bands = {name: draw.draw_band(axes, name, k) for k, name in enumerate(names)}
-        draw.draw_names(axes)
+        self._bands = {name: draw_band(axes, name, k) for k, name in enumerate(names)}
+        draw_names(axes)
         bands = [artist for band in self._bands.values() for artist in band.artists]
         return LivePicture(figure, [*bands, *self._marker.artists])
 
@@ -53,7 +54,7 @@ class Curves(Panel):
             x = self._amounts if name in view else []
             band.move(x, *(f(runs, axis=0) for f in (np.min, np.mean, np.max)))
         label = f"sparsity {amount:.0%}"
-        self._marker.move(draw.on_sparsity_axis(amount), label)
+        self._marker.move(on_sparsity_axis(amount), label)
         place = self._amounts.index(amount)
         here = {name: runs[:, place] for name, runs in view.items()}
         order = sorted(here, key=lambda name: -here[name].mean())

@@ -8,8 +8,17 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab import draw
 from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer, Rule
+from gradlab.draw.gradients import draw_magnitudes
+from gradlab.draw.steer import (
+    Future,
+    draw_clipping,
+    draw_futures,
+    draw_setting,
+    draw_span,
+    draw_steering_key,
+)
+from gradlab.draw.style import AFTER, THRESHOLD
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import number, percent
 from gradlab.steering import Branch, Gradient, Steered, Taken
@@ -43,14 +52,14 @@ class Dashboard:
     def __init__(self, rates: tuple[float, float], run: Steered) -> None:
         self._rates = 0.8 * 10 ** rates[0], 1.25 * 10 ** rates[1]
         figure, (loss, elements, norm, rate) = subplots(9, 5, nrows=2, ncols=2, width_ratios=(5, 4))
-        draw.draw_steering_key(figure)
-        self.loss = draw.draw_futures(loss, "loss of the batch")
-        self.norm = draw.draw_futures(norm, "norm of the gradient")
-        self.rate = draw.draw_futures(rate, "learning rate", held=True)
-        self.clipping = draw.draw_clipping(norm)
-        self.max_norm = draw.draw_setting(norm, draw.THRESHOLD)
-        self.next_rate = draw.draw_setting(rate, draw.AFTER)
-        self.bars = draw.draw_magnitudes(elements, _EDGES, 1e-5, "|gradient element|")
+        draw_steering_key(figure)
+        self.loss = draw_futures(loss, "loss of the batch")
+        self.norm = draw_futures(norm, "norm of the gradient")
+        self.rate = draw_futures(rate, "learning rate", held=True)
+        self.clipping = draw_clipping(norm)
+        self.max_norm = draw_setting(norm, THRESHOLD)
+        self.next_rate = draw_setting(rate, AFTER)
+        self.bars = draw_magnitudes(elements, _EDGES, 1e-5, "|gradient element|")
         elements.set_ylabel("share of the elements")
         for axes in (norm, rate):
             axes.set_xlabel("step")
@@ -82,7 +91,7 @@ class Dashboard:
         losses = _decades([0.1, 10.0], [branch.losses for branch in branches], _LOSSES)
         norms = _decades([0.01, 100.0], [branch.total_norms for branch in branches], _NORMS)
         spans = zip(self.axes, (losses, norms, self._rates), strict=True)
-        return any([draw.draw_span(axes, steps, limits) for axes, limits in spans])  # noqa: C419
+        return any([draw_span(axes, steps, limits) for axes, limits in spans])  # noqa: C419
 
     def _move_curves(self, left: list[Branch], now: Branch, position: int) -> None:
         for futures, column in (
@@ -174,10 +183,10 @@ def _bound(rule: Rule | None) -> tuple[str, float]:
     return name, getattr(rule, name) if name else 0.0
 
 
-def _future(branch: Branch, column: str, start: int) -> draw.Future:
+def _future(branch: Branch, column: str, start: int) -> Future:
     """From the last common step on."""
     first = max(start, 1)
-    return draw.Future(first, getattr(branch, column)[first - 1 :], branch.diverged is not None)
+    return Future(first, getattr(branch, column)[first - 1 :], branch.diverged is not None)
 
 
 def _decades(

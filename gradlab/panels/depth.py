@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from gradlab import draw, models
+from gradlab import models
 from gradlab.arguments import whole, within
 from gradlab.depth import LayerGradients, Norm, expected, measured
+from gradlab.draw.growth import draw_curve, draw_growth, draw_key, draw_law
+from gradlab.draw.style import CYCLE
 from gradlab.live import LivePicture, subplots
 from gradlab.models import Activation
 from gradlab.panels.growth import edges
@@ -96,13 +98,13 @@ class Depth(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
-        draw.draw_growth(axes, DEEPEST, "layer (1 is next to the input)", "norm of the gradient")
-        blue, orange = draw.CYCLE[:2]
-        self._arriving = draw.draw_curve(axes, "arriving at the layer", blue, "o")
-        self._arriving_law = draw.draw_law(axes, "predicted", blue)
-        self._weights = draw.draw_curve(axes, "of the layer's weight", orange, "s")
-        self._weights_law = draw.draw_law(axes, "predicted", orange)
-        draw.draw_key(axes, columns=4)
+        draw_growth(axes, DEEPEST, "layer (1 is next to the input)", "norm of the gradient")
+        blue, orange = CYCLE[:2]
+        self._arriving = draw_curve(axes, "arriving at the layer", blue, "o")
+        self._arriving_law = draw_law(axes, "predicted", blue)
+        self._weights = draw_curve(axes, "of the layer's weight", orange, "s")
+        self._weights_law = draw_law(axes, "predicted", orange)
+        draw_key(axes, columns=4)
         laws = self._arriving_law, self._weights_law
         return LivePicture(figure, [*laws, *self._arriving.artists, *self._weights.artists])
 

@@ -9,11 +9,13 @@ import ipywidgets
 import numpy as np
 from torch import nn
 
-from gradlab import compress, draw
+from gradlab import compress
 from gradlab.arguments import one_of
 from gradlab.compress import LINEAR, Short, Vectors
 from gradlab.compress.short import PAIRED
 from gradlab.data import ImageData
+from gradlab.draw.features import draw_back, draw_glyphs, draw_price
+from gradlab.draw.lengths import draw_lengths
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 
@@ -104,10 +106,10 @@ class Features(Panel):
         figure, axes = subplots(9.5, 6, nrows=2, ncols=2, width_ratios=(3, 2), height_ratios=(5, 2))
         lengths, plane, pictures, cost = axes
         side = self._test.images.shape[-1]
-        self._lengths = draw.draw_lengths(lengths, (*LENGTHS, side * side))
-        self._glyphs = draw.draw_glyphs(plane)
-        self._drawn = draw.draw_back(pictures, self._test.images[self._shown].mean(1))
-        self._price = draw.draw_price(cost, ("parameters", "training time"))
+        self._lengths = draw_lengths(lengths, (*LENGTHS, side * side))
+        self._glyphs = draw_glyphs(plane)
+        self._drawn = draw_back(pictures, self._test.images[self._shown].mean(1))
+        self._price = draw_price(cost, ("parameters", "training time"))
         moved = self._lengths, self._glyphs, self._drawn, self._price
         return LivePicture(figure, [artist for some in moved for artist in some.artists])
 

@@ -7,16 +7,17 @@ from math import inf
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
 from gradlab.arguments import one_of, within
 from gradlab.clip import ByNorm, ByValue
+from gradlab.draw.plane import draw_angle, draw_arrow, draw_compass, draw_plane
+from gradlab.draw.style import AFTER, BEFORE, CYCLE, draw_legend
 from gradlab.geometry import Floats, circle, clipped, degrees_between
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
 
 REACH, LONGEST, SMALLEST, LARGEST = 5.0, 5.0, 0.1, 6.0
 NORM_TYPES = (1.0, 2.0, 3.0, inf)
-BY_VALUE, BY_NORM = draw.AFTER, draw.CYCLE[2]
+BY_VALUE, BY_NORM = AFTER, CYCLE[2]
 _DIRECTIONS = np.arange(-180.0, 181.0)
 
 
@@ -74,13 +75,13 @@ class Geometry(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (plane, turns) = subplots(9, 4.6, ncols=2, width_ratios=(5, 4))
-        draw.draw_plane(plane, REACH)
-        self._before = draw.draw_arrow(plane, "gradient", draw.BEFORE, width=0.02)
-        self._by_norm = draw.draw_arrow(plane, "clipped by norm", BY_NORM, width=0.012)
-        self._by_value = draw.draw_arrow(plane, "clipped by value", BY_VALUE, width=0.007)
-        self._angle = draw.draw_angle(plane, BY_VALUE)
-        draw.draw_legend(plane, "lower left")
-        self._compass = draw.draw_compass(turns, _DIRECTIONS, BY_VALUE, BY_NORM)
+        draw_plane(plane, REACH)
+        self._before = draw_arrow(plane, "gradient", BEFORE, width=0.02)
+        self._by_norm = draw_arrow(plane, "clipped by norm", BY_NORM, width=0.012)
+        self._by_value = draw_arrow(plane, "clipped by value", BY_VALUE, width=0.007)
+        self._angle = draw_angle(plane, BY_VALUE)
+        draw_legend(plane, "lower left")
+        self._compass = draw_compass(turns, _DIRECTIONS, BY_VALUE, BY_NORM)
         moved = self._before, self._by_norm, self._by_value, self._angle, self._compass
         return LivePicture(figure, [artist for some in moved for artist in some.artists])
 

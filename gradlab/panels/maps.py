@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab import draw
+from gradlab.draw.lengths import draw_explained, draw_maps
 from gradlab.experiments.features import FULL, LENGTHS, LINEAR
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
@@ -64,9 +64,9 @@ class Maps(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (left, right) = subplots(9, 4.2, ncols=2, width_ratios=(3, 2))
-        self._maps = draw.draw_maps(left, (*LENGTHS, FULL), list(_NAMES.values()))
+        self._maps = draw_maps(left, (*LENGTHS, FULL), list(_NAMES.values()))
         linear = [_NAMES[name] for name in LINEAR]
-        self._explained = draw.draw_explained(right, linear)
+        self._explained = draw_explained(right, linear)
         return LivePicture(figure, [*self._maps.artists, *self._explained.artists])
 
     def show(self) -> str:

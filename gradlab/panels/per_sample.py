@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from gradlab import draw
+from gradlab.draw.per_sample import draw_bias, draw_samples
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number
 from gradlab.per_sample import MeanOfClipped, SampleGradients
@@ -59,8 +59,8 @@ class PerSample(Panel):
         angles = [self._samples.clipped(bound).degrees for bound in bounds.tolist()]
         ends = float(bounds[0]), float(bounds[-1])
         norms, cosines = self._samples.norms, self._samples.cosines
-        self._dots = draw.draw_samples(left, norms, cosines, ends)
-        self._bias = draw.draw_bias(right, bounds, angles)
+        self._dots = draw_samples(left, norms, cosines, ends)
+        self._bias = draw_bias(right, bounds, angles)
         return LivePicture(figure, [*self._dots.artists, *self._bias.artists])
 
     def show(self) -> str:

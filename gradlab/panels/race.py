@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
+from gradlab.draw.runs import draw_race, draw_trace
+from gradlab.draw.style import CYCLE, draw_legend
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 from gradlab.train import Run
@@ -31,8 +32,8 @@ def race(runs: Mapping[str, Run]) -> Race:
         The runs were recorded before: the slider moves through them, it trains nothing. Each is one
         seed.
     """
-    if not 1 <= len(runs) <= len(draw.CYCLE):
-        raise ValueError(f"runs must be from 1 to {len(draw.CYCLE)}, got {len(runs)}")
+    if not 1 <= len(runs) <= len(CYCLE):
+        raise ValueError(f"runs must be from 1 to {len(CYCLE)}, got {len(runs)}")
     if not any(len(run) for run in runs.values()):
         raise ValueError("runs must hold one with a step at least, got none")
     return Race(dict(runs))
@@ -51,17 +52,17 @@ class Race(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (left, right) = subplots(9, 4, ncols=2)
-        draw.draw_race(left, self._longest, _LOSSES, "loss of the batch")
-        draw.draw_race(right, self._longest, _NORMS, "norm of the gradient before clipping")
+        draw_race(left, self._longest, _LOSSES, "loss of the batch")
+        draw_race(right, self._longest, _NORMS, "norm of the gradient before clipping")
         self._traces = {
             name: (
-                draw.draw_trace(left, run.losses, name, color),
-                draw.draw_trace(right, run.total_norms, name, color),
+                draw_trace(left, run.losses, name, color),
+                draw_trace(right, run.total_norms, name, color),
             )
-            for (name, run), color in zip(self._runs.items(), draw.CYCLE, strict=False)
+            for (name, run), color in zip(self._runs.items(), CYCLE, strict=False)
             if len(run)
         }
-        draw.draw_legend(right, "upper right")
+        draw_legend(right, "upper right")
         moved = [trace for pair in self._traces.values() for trace in pair]
         return LivePicture(figure, [artist for trace in moved for artist in trace.artists])
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
+from gradlab.draw.recorded import draw_recorded
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.recording import Recording, WhatIf
@@ -49,7 +49,7 @@ class Recorded(Panel):
         figure, axes = subplots(
             9.4, 6, nrows=2, ncols=2, width_ratios=(3, 1), height_ratios=(1, 1.3)
         )
-        self._drawn = draw.draw_recorded(axes, self._recording)
+        self._drawn = draw_recorded(axes, self._recording)
         self._measure()
         return LivePicture(figure, self._drawn.artists)
 

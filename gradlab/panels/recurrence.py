@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipywidgets
 import numpy as np
 
-from gradlab import draw
 from gradlab.arguments import whole, within
+from gradlab.draw.growth import draw_curve, draw_growth, draw_key, draw_law
+from gradlab.draw.style import BEFORE, CYCLE
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.growth import edges
 from gradlab.panels.panel import Panel, number
@@ -65,13 +66,11 @@ class Recurrence(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
-        draw.draw_growth(
-            axes, LONGEST, "time step (the loss is at the last)", "norm of the gradient"
-        )
-        self._law = draw.draw_law(axes, "radius ^ steps back", draw.BEFORE)
-        looks = zip(CELLS, draw.CYCLE, "os^v", strict=False)
-        self._curves = {name: draw.draw_curve(axes, name, *look) for name, *look in looks}
-        draw.draw_key(axes, columns=5)
+        draw_growth(axes, LONGEST, "time step (the loss is at the last)", "norm of the gradient")
+        self._law = draw_law(axes, "radius ^ steps back", BEFORE)
+        looks = zip(CELLS, CYCLE, "os^v", strict=False)
+        self._curves = {name: draw_curve(axes, name, *look) for name, *look in looks}
+        draw_key(axes, columns=5)
         moving = [artist for curve in self._curves.values() for artist in curve.artists]
         return LivePicture(figure, [self._law, *moving])
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from gradlab import compare, draw
+from gradlab import compare
 from gradlab.compare import Outcome, Parts
+from gradlab.draw.rules import LEAST_KEPT, draw_kept, draw_turn
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number
 
@@ -51,9 +52,9 @@ class Rules(Panel):
     def _picture(self, found: dict[str, Outcome]) -> LivePicture:
         figure, axes = subplots(9, 4.5, nrows=2, ncols=len(found), height_ratios=(1, 3))
         above, below = axes[: len(found)], axes[len(found) :]
-        self._turns = [draw.draw_turn(a, name) for a, name in zip(above, found, strict=True)]
+        self._turns = [draw_turn(a, name) for a, name in zip(above, found, strict=True)]
         self._kept = [
-            draw.draw_kept(a, self._layers, outcome.threshold[0])
+            draw_kept(a, self._layers, outcome.threshold[0])
             for a, outcome in zip(below, found.values(), strict=True)
         ]
         for a in below[1:]:
@@ -95,6 +96,6 @@ class Rules(Panel):
 def _unseen(found: dict[str, Outcome]) -> str:
     """What the axes cannot show: a sentence for each, or ''."""
     kept = np.stack([outcome.kept for outcome in found.values()])
-    zeros, below = int(np.isnan(kept[0]).sum()), int((kept < draw.LEAST_KEPT).sum())
-    said = f" Triangles: less than {draw.LEAST_KEPT:g} is left." if below else ""
+    zeros, below = int(np.isnan(kept[0]).sum()), int((kept < LEAST_KEPT).sum())
+    said = f" Triangles: less than {LEAST_KEPT:g} is left." if below else ""
     return said + (f" Not in the picture: {zeros} layers whose gradient is zero." * bool(zeros))

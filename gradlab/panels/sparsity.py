@@ -14,9 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gradlab import draw, prune, train
+from gradlab import prune, train
 from gradlab.arguments import one_of, within
 from gradlab.data import ImageData
+from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
+from gradlab.draw.style import THRESHOLD
+from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 from gradlab.prune import CRITERIA, Cut, Ranking, Scores
@@ -111,12 +114,12 @@ class SparsityPanel(Panel):
         self._weights = _tiles(next(iter(prune.prunable(self._model).values())).value)
         most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
 
-        self._marker = draw.draw_sparsity_axis(left, "accuracy on unseen images")
-        self._curve = draw.draw_band(left, "measured", 0)
-        (self._dot,) = left.plot([], [], "o", color=draw.THRESHOLD, markersize=9, zorder=5)
-        self._shares = draw.draw_shares(right, names, some.counts.sum(1).tolist())
-        self._scores = draw.draw_scores(below, _EDGES, most)
-        self._holes = draw.draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
+        self._marker = draw_sparsity_axis(left, "accuracy on unseen images")
+        self._curve = draw_band(left, "measured", 0)
+        (self._dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
+        self._shares = draw_shares(right, names, some.counts.sum(1).tolist())
+        self._scores = draw_scores(below, _EDGES, most)
+        self._holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
         parts = (self._marker, self._curve, self._shares, self._scores, self._holes)
         return LivePicture(figure, [*(a for part in parts for a in part.artists), self._dot])
 
@@ -126,7 +129,7 @@ class SparsityPanel(Panel):
         criterion, scope, amount = self._setting
         ranked = self._ranked[criterion]
         cut = ranked.ranking.at(amount, per_layer=scope != SCOPES[0])
-        self._marker.move(draw.on_sparsity_axis(amount), f"sparsity {amount:.0%}")
+        self._marker.move(on_sparsity_axis(amount), f"sparsity {amount:.0%}")
         self._shares.move(cut.per_layer, cut.total)
         self._scores.move(ranked.going(cut), ranked.counts.sum(0))
         together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
@@ -138,7 +141,7 @@ class SparsityPanel(Panel):
         curve = [self._measured.get((criterion, scope, at), np.nan) for at in GRID]
         self._curve.move(GRID, curve, curve, curve)
         accuracy = self._measured.get(self._setting)
-        self._dot.set_data([draw.on_sparsity_axis(amount)], [accuracy or 0.0])
+        self._dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
         self._dot.set_visible(accuracy is not None)
         if accuracy is None or np.isnan(curve).any():
             self._timer = Timer(_REST, self.measure)

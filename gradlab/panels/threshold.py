@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gradlab import draw, histogram, whatif
+from gradlab import histogram, whatif
 from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, ByValue, PerLayer
+from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram
 from gradlab.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
@@ -94,8 +95,8 @@ class Threshold(Panel):
         figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
         norms = [view.norm() for view in self._views.values()]
         finite = self._views[ALL].finite
-        self._bars = draw.draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
-        self._norms = draw.draw_norms(right, list(self._views), norms, lowest_norm)
+        self._bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
+        self._norms = draw_norms(right, list(self._views), norms, lowest_norm)
         return LivePicture(figure, [*self._bars.artists, *self._norms.artists])
 
     def show(self) -> str:

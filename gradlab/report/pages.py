@@ -10,13 +10,16 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from gradlab import draw
 from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, PerLayer
+from gradlab.draw.figure import StyledAxes, blank_figure, settle
+from gradlab.draw.recorded import draw_recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import bound, compared, own, threshold
 from gradlab.whatif import Rule
@@ -75,7 +78,7 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
     would = recording.what_if(rule)
     page, axes = _page(width)
     places = [axes[place] for place in _PLACES]
-    drawn = draw.draw_recorded(places, recording, key=2 if width == "column" else 4)
+    drawn = draw_recorded(places, recording, key=2 if width == "column" else 4)
     was = threshold(recording, type(rule))
     spans = [against.span, *((at / 2, 2 * at) for at in (value, was) if at and isfinite(at))]
     span = min(low for low, _ in spans), max(high for _, high in spans)
@@ -86,6 +89,7 @@ def figure(recording: Recording, rule: Rule | None = None, *, width: Width = "pa
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
         axes["firing"].set(xlabel="share of the steps (%)", ylabel=name)
     _shrink(page, _SCALES[width])
+    settle(page)
     return page
 
 
@@ -118,10 +122,7 @@ def save(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {str(path)!r}")
     kind, file = path.suffix.lower(), io.BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42}):
-        figure(recording, rule, width=width).savefig(
-            file, format=kind[1:], dpi=300, metadata=_METADATA[kind]
-        )
+    _write(figure(recording, rule, width=width), file, kind)
     half = path.with_name(f".{path.name}.part")
     try:
         half.write_bytes(file.getvalue())
@@ -131,11 +132,26 @@ def save(
     return path
 
 
+def _write(page: Figure, file: io.BytesIO, kind: str) -> None:
+    page.set_dpi(300)
+    if kind == ".png":
+        FigureCanvasAgg(page).print_png(file, metadata=_METADATA[kind])
+        return
+    # The kind of fonts is the one thing that matplotlib lets nobody say but its global rcParams.
+    # No more than this key is written, and put back: `rc_context` would put back all of them, and
+    # so undo what another thread has set meanwhile.
+    before = mpl.rcParams["pdf.fonttype"]
+    mpl.rcParams["pdf.fonttype"] = 42  # TrueType
+    try:
+        FigureCanvasPdf(page).print_pdf(file, metadata=_METADATA[kind])
+    finally:
+        mpl.rcParams["pdf.fonttype"] = before
+
+
 def _page(width: Width) -> tuple[Figure, dict[str, Axes]]:
     layout = dict(_LAYOUTS[width])
-    with draw.style():
-        page = Figure(figsize=layout.pop("figsize"), layout="constrained")
-        return page, page.subplot_mosaic(**layout)
+    page = blank_figure(*layout.pop("figsize"))
+    return page, page.subplot_mosaic(subplot_kw={"axes_class": StyledAxes}, **layout)
 
 
 def _shrink(page: Figure, scale: float) -> None:
