@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 _LEVELS = (0.001, 0.01, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.4)
-_NAMED = (0.01, 0.05, 0.07, 0.2, 0.4)
+_NAMED = {0.01: (3.82, -1.67), 0.05: (4.05, -1.25), 0.07: (4.36, -0.9), 0.2: (3.58, -2.0)}
 _LEVEL = "#8A8A8A"
 
 
@@ -67,9 +67,9 @@ def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Lin
         height, cmap="Greys", vmax=1.8 * height.max(), extent=extent, aspect="auto", origin="lower"
     )
     lines = axes.contour(w, b, height, levels=_LEVELS, colors=_LEVEL, linewidths=0.6)
-    for level, curves in zip(_LEVELS, lines.allsegs, strict=True):
-        if level in _NAMED:
-            _name(axes, level, max(curves, key=len), image.to_rgba(np.array(level)))
+    for level, place in _NAMED.items():
+        curves = lines.allsegs[_LEVELS.index(level)]
+        _name(axes, level, np.concatenate(curves), place, image.to_rgba(np.array(level)))
     axes.grid(False)
     axes.set(xlim=extent[:2], ylim=extent[2:])
     axes.set(xlabel="weight w (dimensionless)", ylabel="bias b (dimensionless)")
@@ -80,11 +80,12 @@ def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Lin
     return start
 
 
-def _name(axes: Axes, level: float, curve: NDArray[np.float64], ground: Any) -> None:
+def _name(
+    axes: Axes, level: float, curve: NDArray[np.float64], near: tuple[float, float], ground: Any
+) -> None:
     """Write a level on its curve, (n, 2); matplotlib's own labels have the reader's font."""
-    at = len(curve) // 3
-    across, up = curve[at + 1] - curve[at - 1]
-    x, y = curve[at]
+    at = int(np.linalg.norm(curve - near, axis=1).argmin())
+    (x, y), (across, up) = curve[at], curve[at + 1] - curve[at - 1]
     axes.text(
         x,
         y,

@@ -2,9 +2,9 @@
 
 matplotlib takes what nobody has said from its global ``rcParams``, when an artist is made and in
 part when it is drawn. These belong to the reader: a picture here says everything itself, so that
-it neither reads nor writes them. What is left to them are four settings of how finely matplotlib
-draws, not of how a picture looks: ``path.simplify``, ``path.snap``, ``agg.path.chunksize``, and
-the hinting of text.
+it neither reads nor writes them. What is left to them has no other place to be said, and says how
+finely matplotlib draws and lays out: ``path.simplify``, ``path.snap``, ``agg.path.chunksize``, the
+hinting of text, ``mathtext.default``, ``lines.scale_dashes`` and ``axes.autolimit_mode``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, NullLocator, ScalarFormatter
 
 DOTS = 100
@@ -37,6 +37,7 @@ _LINE: Any = {
     "markerfacecolor": "auto",
     "fillstyle": "full",
 }
+_SOLID: Any = {"linestyle": "-", "marker": "None"}
 _ENDS: Any = {
     "solid_capstyle": "projecting",
     "solid_joinstyle": "round",
@@ -71,6 +72,7 @@ _TICKS: Any = {
     "grid_linestyle": "-",
     "grid_linewidth": 0.8,
     "grid_alpha": 1,
+    "grid_antialiased": True,
     **{side: side in ("left", "bottom") for side in _SIDES},
     **{f"label{side}": side in ("left", "bottom") for side in _SIDES},
 }
@@ -79,7 +81,16 @@ _TICKS: Any = {
 def blank_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, outside pyplot's books; its axes belong into ``StyledAxes``."""
     figure = Figure((width, height), dpi=DOTS, facecolor="white", edgecolor="white", frameon=True)
-    pads = {"w_pad": 0.04167, "h_pad": 0.04167, "wspace": 0.02, "hspace": 0.02}
+    places = {
+        "left": 0.125,
+        "right": 0.9,
+        "bottom": 0.11,
+        "top": 0.88,
+        "wspace": 0.2,
+        "hspace": 0.2,
+    }
+    figure.subplotpars.update(**places)
+    pads: Any = {"w_pad": 0.04167, "h_pad": 0.04167, "wspace": 0.02, "hspace": 0.02}
     figure.set_layout_engine(ConstrainedLayoutEngine(**pads))
     return figure
 
@@ -90,23 +101,25 @@ class StyledAxes(Axes):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
+        for side, spine in self.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
 
     def plot(self, *args: Any, **kwargs: Any) -> list[Line2D]:
         """As always; a line is 2 points wide."""
         # A format, the third argument, says the style of the line and the marker.
-        style = {} if len(args) > 2 else {"linestyle": "-", "marker": "None"}
+        style = {} if len(args) > 2 else _SOLID
         asked = args[2] if len(args) > 2 else kwargs.get("linestyle")
         lines = super().plot(*args, **(_LINE | style | kwargs))
         return [_dashed(line, asked) for line in lines]
 
     def axhline(self, *args: Any, **kwargs: Any) -> Line2D:
         """As always; a line is 2 points wide."""
-        line = super().axhline(*args, **(_LINE | {"linestyle": "-"} | kwargs))
+        line = super().axhline(*args, **(_LINE | _SOLID | kwargs))
         return _dashed(line, kwargs.get("linestyle"))
 
     def axvline(self, *args: Any, **kwargs: Any) -> Line2D:
         """As always; a line is 2 points wide."""
-        line = super().axvline(*args, **(_LINE | {"linestyle": "-"} | kwargs))
+        line = super().axvline(*args, **(_LINE | _SOLID | kwargs))
         return _dashed(line, kwargs.get("linestyle"))
 
     def barh(self, *args: Any, **kwargs: Any) -> Any:
@@ -148,7 +161,7 @@ class StyledAxes(Axes):
 
 def sample(label: str, color: str, **look: Any) -> Line2D:
     """A line for a legend alone."""
-    return Line2D([], [], label=label, color=color, **(_LINE | {"linestyle": "-"} | look))
+    return Line2D([], [], label=label, color=color, **(_LINE | _SOLID | look))
 
 
 def legend_look() -> dict[str, Any]:
@@ -159,10 +172,8 @@ def legend_look() -> dict[str, Any]:
 def dress(axes: Axes) -> None:
     """Give axes, and all ticks that they will ever have, the look of the house."""
     axes.set(facecolor="white", axisbelow=True)
-    for side, spine in axes.spines.items():
+    for spine in axes.spines.values():
         spine.set(edgecolor="#555555", linewidth=0.8)
-        if side in ("top", "right"):
-            spine.set_visible(False)
     axes.tick_params(which="major", length=3.5, width=0.8, pad=3.5, **_TICKS)
     axes.tick_params(which="minor", length=2, width=0.6, pad=3.4, **_TICKS)
     axes.grid(False, which="minor")
@@ -181,7 +192,7 @@ def dress(axes: Axes) -> None:
 
 def settle(figure: Figure) -> None:
     """Say of every artist in a figure what is the same for all of them."""
-    for artist in figure.findobj(Artist):
+    for artist in [part for artist in figure.findobj(Artist) for part in _parts(artist)]:
         artist.set_sketch_params(None)
         artist.set_path_effects([])
         if hasattr(artist, "set_antialiased"):
@@ -190,6 +201,13 @@ def settle(figure: Figure) -> None:
             artist.update(_FONT | _LETTERS | {"usetex": False, "parse_math": True})
         elif isinstance(artist, Line2D):
             artist.set(**_ENDS)
+
+
+def _parts(artist: Artist) -> list[Artist]:
+    """The artist, and those of its parts that matplotlib does not count among its children."""
+    box = artist.get_bbox_patch() if isinstance(artist, Text) else None
+    arrow = artist.arrow_patch if isinstance(artist, Annotation) else None
+    return [artist, *(part for part in (box, arrow) if part is not None)]
 
 
 def _dashed(line: Line2D, asked: Any) -> Line2D:

@@ -176,7 +176,7 @@ def draw_steering_key(figure: Figure) -> None:
         handles=[
             sample("this run", AFTER, linewidth=1.6),
             sample("other futures", BEFORE, linewidth=1.3),
-            sample("set for the next step", "#444444", linewidth=1.5, linestyle=_DASHES),
+            sample("set for the next step", "#444444", linestyle=_DASHES),
             sample("clipped step", linestyle="none", marker="o", **_CLIPPED),
             sample("diverged", linestyle="none", marker="X", **_CROSS),
         ],
