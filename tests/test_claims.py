@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradlab.course import lessons, sweep
 from gradlab.course.claims import Claim, Verdict
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds, paired
-from gradlab.course import lessons, sweep
 from gradlab.course.sweep import Provenance, Records, Row
 from gradlab.course.sweep.provenance import Machine
 

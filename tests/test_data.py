@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradlab.course.data import embedded
 from gradlab.course import data
+from gradlab.course.data import embedded
 
 EMBEDDED = ("digits", "patches", "faces")
 DOWNLOADED = ("mnist", "fashion-mnist", "cifar10", "wider-face")

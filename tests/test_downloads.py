@@ -20,8 +20,8 @@ import pytest
 import torch
 from torchvision import datasets
 
-from gradlab.course.data import downloads
 from gradlab.course import data
+from gradlab.course.data import downloads
 
 RANDOM = np.random.default_rng(0)
 PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from gradlab import clip
+from gradlab.course import exercises
 from gradlab.course.exercises.agc import agc_ratio
 from gradlab.course.exercises.by_global_norm import clip_by_global_norm
 from gradlab.course.exercises.checking import judge, values
@@ -23,7 +24,6 @@ from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.exercises.checking.judge import ANSWERS, FORM, IN_PLACE, STOPS, TAKES, UNTOUCHED
 from gradlab.course.exercises.linear_chain import gradient_norm_of_linear_chain
 from gradlab.course.exercises.unscaling import unscale_then_clip
-from gradlab.course import exercises
 from gradlab.histogram import RELATIVE_ERROR
 
 EXERCISES = pytest.mark.parametrize("exercise", exercises.ALL, ids=lambda each: each.name)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab.course.lessons.growth import depth
 from gradlab.course import models
+from gradlab.course.lessons.growth import depth
 
 ACTIVATIONS = ["linear", "relu", "tanh", "gelu"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from gradlab.course import models
 from gradlab.course.lessons import growth
 from gradlab.course.lessons.growth import depth, recurrence
 from gradlab.course.lessons.growth.picture import HIGHEST, LOWEST, draw_curve, draw_growth
 from gradlab.course.lessons.growth.words import edges
-from gradlab.course import models
 from gradlab.panels.live import subplots
 from gradlab.panels.panel import number
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from gradlab.course import data, lessons, sweep
 from gradlab.course.lessons.pruning import experiment, questions
 from gradlab.course.lessons.pruning.questions import AMOUNTS
-from gradlab.course import data, lessons, sweep
 from gradlab.course.sweep import Records, Row
 
 CLAIMS = lessons.claims()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradlab import clip
-from gradlab.course.lessons.rules import strength
 from gradlab.course import models
+from gradlab.course.lessons.rules import strength
 
 SHARES = st.floats(0.02, 1.0)
 

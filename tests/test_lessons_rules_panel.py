@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gradlab.course import models
 from gradlab.course.lessons import rules
 from gradlab.course.lessons.rules import strength
 from gradlab.course.lessons.rules.picture import LEAST_KEPT
-from gradlab.course import models
 from gradlab.panels.panel import number
 
 

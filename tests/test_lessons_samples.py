@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gradlab.course.lessons.samples.gradients import SampleGradients, per_sample_gradients
 from gradlab.course import models
+from gradlab.course.lessons.samples.gradients import SampleGradients, per_sample_gradients
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torchvision.models import get_model, get_model_weights
 
-from gradlab.course.models.parts import Residual
 from gradlab.course import models
+from gradlab.course.models.parts import Residual
 
 SMALL = {
     "mlp": lambda: models.mlp(4, 8, inputs=12, outputs=5),

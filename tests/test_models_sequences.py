@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gradlab.course import models
 from gradlab.course.data import python_docs
 from gradlab.course.models.sequences import CausalAttention
-from gradlab.course import models
 
 SMALL = {
     "lstm": lambda: models.lstm(8, characters=12),

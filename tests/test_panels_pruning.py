@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from gradlab import panels, prune, training
+from gradlab.course import data, models
 from gradlab.course.lessons import pruning
 from gradlab.course.lessons.pruning import experiment, questions
-from gradlab.course import data, models
 from gradlab.course.sweep import Records, Row
-from gradlab.draw.pruning import LEAST_LEFT, on_sparsity_axis
+from gradlab.draw.sparsity import LEAST_LEFT, on_sparsity_axis
 from gradlab.panels.panel import percent
 
 

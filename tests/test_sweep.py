@@ -18,8 +18,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.course.lessons import experiments
 from gradlab.course import device, sweep
+from gradlab.course.lessons import experiments
 from gradlab.course.sweep import journal, plain, workers
 from gradlab.course.sweep.provenance import here
 from gradlab.course.sweep.records import Records, Row

@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gradlab.course.data.wider import WiderFace
 from gradlab.course import data
+from gradlab.course.data.wider import WiderFace
 
 # Two photographs: one wide with two faces and a box without width, one tall without any face
 # (the real file then has a line of zeros).

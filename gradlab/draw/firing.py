@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, decades, legible, style
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, decades, legible
 
 LEAST_COEFFICIENT = 1e-3
 _SHARES = (0, 25, 50, 75, 100)
@@ -65,7 +65,6 @@ class Firing:
         self.label.set_text(label)
 
 
-@style()
 def draw_firing(axes: Axes) -> Firing:
     """Draw the axes for the share of the steps that each threshold clips, the threshold upwards.
 
@@ -109,7 +108,6 @@ class Coefficients:
         self.share.set_xdata([100 * share] * 2)
 
 
-@style()
 def draw_coefficients(axes: Axes) -> Coefficients:
     """Draw the axes for the coefficients of all steps, in order of size."""
     axes.set(xlim=(-2, 102), yscale="log", ylim=(LEAST_COEFFICIENT / 1.3, 1.3))

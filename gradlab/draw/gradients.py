@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, Marker, decades, draw_marker, shorten, style
+from gradlab.draw.style import AFTER, BEFORE, Marker, abbreviated, decades, draw_marker
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Magnitudes:
         self.after.set_data(np.asarray(after))
 
 
-@style()
 def draw_magnitudes(axes: Axes, edges: ArrayLike, smallest_share: float, what: str) -> Magnitudes:
     """Draw an empty histogram of magnitudes; return the artists to fill and move.
 
@@ -86,7 +85,6 @@ class Norms:
         self.change.set_segments(list(ends))
 
 
-@style()
 def draw_norms(axes: Axes, names: Sequence[str], before: ArrayLike, lowest: float) -> Norms:
     """Draw one dot for each norm before clipping; return the artists for the norms after.
 
@@ -101,7 +99,7 @@ def draw_norms(axes: Axes, names: Sequence[str], before: ArrayLike, lowest: floa
     axes.set(xscale="log", xlim=(lowest, 3 * norms.max()), ylim=(len(norms) - 0.4, -0.6))
     axes.set(xlabel="norm of the gradient")
     every = -(-len(names) // 24)  # more names are not legible at this height
-    axes.set_yticks(rows[::every], [shorten(name) for name in names[::every]], fontsize=8)
+    axes.set_yticks(rows[::every], [abbreviated(name) for name in names[::every]], fontsize=8)
     band = axes.axhspan(-0.5, 0.5, color=AFTER, alpha=0.08, linewidth=0)
     axes.plot(norms, rows, "o", color=BEFORE, markersize=7, markerfacecolor="white")
     change = LineCollection([], colors=AFTER, linewidths=1.2, alpha=0.5)

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import THRESHOLD, shorten, style
+from gradlab.draw.figure import dress, powers_of_ten
+from gradlab.draw.style import THRESHOLD, abbreviated
 
 COLUMNS = 500
 """The most columns that a picture tells apart; of more steps, several share one."""
@@ -42,7 +43,6 @@ class Layers:
             self.clipped.set_data(_covered(marks(clipped)))
 
 
-@style()
 def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
     """Draw the norm of each layer's gradient at each step as a colour, on a logarithmic scale.
 
@@ -67,13 +67,20 @@ def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
     clipped = axes.imshow(_covered(np.zeros_like(cells.T)), **how)
     axes.grid(False)
     every = -(-layers // 20)  # more names are not legible at this height
-    axes.set_yticks(np.arange(layers)[::every], [shorten(n) for n in names[::every]], fontsize=8)
+    axes.set_yticks(
+        np.arange(layers)[::every], [abbreviated(n) for n in names[::every]], fontsize=8
+    )
     together = _together(steps)
     axes.set_xlabel("step" + f" (each column: the largest of {together})" * (together > 1))
     figure = axes.figure
     assert isinstance(figure, Figure)
-    bar = figure.colorbar(image, ax=axes, location="bottom", aspect=60, pad=0.02)
-    bar.set_label("norm of the layer's gradient")
+    bar = figure.colorbar(
+        image, ax=axes, location="bottom", aspect=60, pad=0.02, format=powers_of_ten()
+    )
+    dress(bar.ax)
+    bar.ax.grid(False)
+    bar.update_ticks()
+    bar.set_label("norm of the layer's gradient", loc="center")
     return Layers(image, clipped)
 
 

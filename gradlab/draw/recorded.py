@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from gradlab.draw.firing import Coefficients, Firing, draw_coefficients, draw_firing
 from gradlab.draw.layers import Layers, columns, draw_layers, marks, places
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, legible, style
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, axes_of, legible
 from gradlab.recording import Recording
 from gradlab.recording.compared import Compared
 from gradlab.recording.counterfactual import WhatIf
@@ -41,7 +41,6 @@ class Course:
         """All that ``move`` moves."""
         return self.after, self.fired, self.line
 
-    @style()
     def measure(
         self,
         steps: ArrayLike,
@@ -98,7 +97,6 @@ class Course:
         self.fired.set_data(np.repeat(at, 3), ends.ravel())  # NaN parts the marks
 
 
-@style()
 def draw_course(axes: Axes, steps: int, key: int) -> Course:
     """Draw the axes for a quantity at each step, on which a threshold lies as a line.
 
@@ -161,7 +159,6 @@ class Recorded:
         self.coefficients.move(would.coefficient, would.fraction)
 
 
-@style()
 def draw_recorded(axes: Sequence[Axes], recording: Recording, key: int = 4) -> Recorded:
     """Draw a recorded run; return the artists that show what a rule would have done to it.
 

@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades, style
+from gradlab.draw.figure import legend_look, sample
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades
 
 
 class Future(NamedTuple):
@@ -68,7 +69,6 @@ class Futures:
         return np.concatenate(steps), np.concatenate(heights)
 
 
-@style()
 def draw_futures(axes: Axes, what: str, *, held: bool = False) -> Futures:
     """Draw an empty curve over steps; return the artists to move.
 
@@ -123,7 +123,6 @@ class Setting:
         self.label.set_verticalalignment("top" if upper else "bottom")
 
 
-@style()
 def draw_setting(axes: Axes, color: str) -> Setting:
     """Draw a dashed level, hidden until it is moved: what the next step will go by."""
     (line,) = axes.plot([], [], color=color, linewidth=1.6, linestyle=_DASHES, visible=False)
@@ -164,7 +163,6 @@ class Clipping:
         self.cut.set_data(steps[cut], np.clip(np.asarray(norms)[cut], *axes.get_ylim()))
 
 
-@style()
 def draw_clipping(axes: Axes) -> Clipping:
     """Draw, over a curve of norms, an empty line of bounds and no clipped step."""
     (bound,) = axes.plot([], [], color=THRESHOLD, linewidth=1.2, drawstyle="steps-pre")
@@ -172,19 +170,19 @@ def draw_clipping(axes: Axes) -> Clipping:
     return Clipping(bound, cut)
 
 
-@style()
 def draw_steering_key(figure: Figure) -> None:
     """Say above the picture what its lines and signs mean."""
     figure.legend(
         handles=[
-            Line2D([], [], color=AFTER, linewidth=1.6, label="this run"),
-            Line2D([], [], color=BEFORE, linewidth=1.3, label="other futures"),
-            Line2D([], [], color="#444444", linestyle=_DASHES, label="set for the next step"),
-            Line2D([], [], linestyle="none", marker="o", label="clipped step", **_CLIPPED),
-            Line2D([], [], linestyle="none", marker="X", label="diverged", **_CROSS),
+            sample("this run", AFTER, linewidth=1.6),
+            sample("other futures", BEFORE, linewidth=1.3),
+            sample("set for the next step", "#444444", linestyle=_DASHES),
+            sample("clipped step", linestyle="none", marker="o", **_CLIPPED),
+            sample("diverged", linestyle="none", marker="X", **_CROSS),
         ],
         loc="outside upper left",
         ncols=5,
+        **legend_look(),
     )
 
 

@@ -1,13 +1,10 @@
-"""What all pictures share: colours, one style sheet, ticks, and the marker of a threshold."""
+"""What all pictures share: colours, ticks, and the marker of a threshold."""
 
 from __future__ import annotations
 
-from contextlib import _GeneratorContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import matplotlib as mpl
-from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
@@ -15,43 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from gradlab.draw.figure import powers_of_ten
+
 # Okabe & Ito 2008, "Color Universal Design": told apart by all common kinds of colour vision.
 BEFORE = "#9A9A9A"
 AFTER = "#0072B2"
 THRESHOLD = "#D55E00"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-_STYLE: Any = {
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=CYCLE),
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "xtick.labelcolor": "#222222",
-    "ytick.labelcolor": "#222222",
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 2,
-}
-
-
-def style() -> _GeneratorContextManager[None]:
-    """The course's style sheet: ``with draw.style():`` around artists, or ``@draw.style()``."""
-    return mpl.rc_context(_STYLE)
 
 
 @dataclass(frozen=True)
@@ -81,7 +48,6 @@ class Marker:
         self.label.set_horizontalalignment("right" if across > 0.5 else "left")
 
 
-@style()
 def draw_marker(axes: Axes) -> Marker:
     """Draw the line of a threshold, hidden until it is moved; its label is above the axes."""
     axes.set_title(" ")  # room for the label
@@ -93,13 +59,12 @@ def draw_marker(axes: Axes) -> Marker:
     return Marker(line, label)
 
 
-@style()
 def draw_legend(axes: Axes, corner: Literal["lower left", "upper right"]) -> None:
     """Name what has been drawn, in a corner of the axes."""
     axes.legend(loc=corner)
 
 
-def shorten(name: str, width: int = 22) -> str:
+def abbreviated(name: str, width: int = 22) -> str:
     """The name, with its middle left out where it is longer than ``width`` characters."""
     if len(name) <= width:
         return name
@@ -112,6 +77,7 @@ def decades(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_locator(LogLocator(numticks=8))
+            axis.set_major_formatter(powers_of_ten())
             axis.set_minor_formatter(NullFormatter())
             axis.set_minor_locator(LogLocator(subs=[], numticks=8))
 

@@ -16,15 +16,9 @@ from torch import Tensor, nn
 
 from gradlab import prune
 from gradlab.arguments import one_of, within
-from gradlab.draw.pruning import (
-    draw_band,
-    draw_holes,
-    draw_scores,
-    draw_shares,
-    draw_sparsity_axis,
-    on_sparsity_axis,
-)
+from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
 from gradlab.draw.style import THRESHOLD
+from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 from gradlab.prune import IMPORTANCES

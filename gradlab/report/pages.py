@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, Rule
+from gradlab.draw.figure import StyledAxes, blank_figure, settle
 from gradlab.draw.recorded import draw_recorded
-from gradlab.draw.style import style
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, own, threshold
 
@@ -86,6 +88,7 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
         axes["firing"].set(xlabel="share of the steps (%)", ylabel=clip.bound_name)
     _shrink(page, _SCALES[width])
+    settle(page)
     return page
 
 
@@ -118,10 +121,7 @@ def save(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {str(path)!r}")
     kind, file = path.suffix.lower(), io.BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42}):
-        figure(recording, clip=clip, width=width).savefig(
-            file, format=kind[1:], dpi=300, metadata=_METADATA[kind]
-        )
+    _write(figure(recording, clip=clip, width=width), file, kind)
     half = path.with_name(f".{path.name}.part")
     try:
         half.write_bytes(file.getvalue())
@@ -131,11 +131,26 @@ def save(
     return path
 
 
+def _write(page: Figure, file: io.BytesIO, kind: str) -> None:
+    page.set_dpi(300)
+    if kind == ".png":
+        FigureCanvasAgg(page).print_png(file, metadata=_METADATA[kind])
+        return
+    # The kind of fonts is the one thing that matplotlib lets nobody say but its global rcParams.
+    # No more than this key is written, and put back: `rc_context` would put back all of them, and
+    # so undo what another thread has set meanwhile.
+    before = mpl.rcParams["pdf.fonttype"]
+    mpl.rcParams["pdf.fonttype"] = 42  # TrueType
+    try:
+        FigureCanvasPdf(page).print_pdf(file, metadata=_METADATA[kind])
+    finally:
+        mpl.rcParams["pdf.fonttype"] = before
+
+
 def _page(width: Width) -> tuple[Figure, dict[str, Axes]]:
     layout = dict(_LAYOUTS[width])
-    with style():
-        page = Figure(figsize=layout.pop("figsize"), layout="constrained")
-        return page, page.subplot_mosaic(**layout)
+    page = blank_figure(*layout.pop("figsize"))
+    return page, page.subplot_mosaic(subplot_kw={"axes_class": StyledAxes}, **layout)
 
 
 def _shrink(page: Figure, scale: float) -> None:

@@ -9,7 +9,7 @@ import ipywidgets
 import numpy as np
 
 from gradlab.arguments import whole, within
-from gradlab.course.lessons.cliff.picture import draw_cut, draw_fall, draw_path, draw_surface
+from gradlab.course.lessons.cliff.picture import draw_fall, draw_path, draw_profile, draw_surface
 from gradlab.course.lessons.cliff.surface import (
     Descent,
     Floats,
@@ -105,7 +105,7 @@ class Cliff(Panel):
         map_.set_subplotspec(grid[:, 0])  # one tall map beside two curves
         w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
         self._mark = draw_surface(map_, w, b, surface(w, b))
-        self._cut = draw_cut(above, _FAR, _HIGHEST)
+        self._cut = draw_profile(above, _FAR, _HIGHEST)
         draw_fall(below, STEPS, _HIGHEST)
         looks = (("no clipping", THRESHOLD), ("clipped", AFTER))
         self._paths = [draw_path(map_, *look) for look in looks]

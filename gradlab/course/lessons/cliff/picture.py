@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike
-
-from gradlab.draw.style import style
+from numpy.typing import ArrayLike, NDArray
 
 _LEVELS = (0.001, 0.01, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.4)
+_NAMED = {0.01: (3.82, -1.67), 0.05: (4.05, -1.25), 0.07: (4.36, -0.9), 0.2: (3.58, -2.0)}
+_LEVEL = "#8A8A8A"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class Path:
         self.end.set_marker("X" if left else "o")
 
 
-@style()
 def draw_path(axes: Axes, label: str, color: str) -> Path:
     """Draw an empty path; return the artists to move.
 
@@ -52,7 +52,6 @@ def draw_path(axes: Axes, label: str, color: str) -> Path:
     return Path(way, end)
 
 
-@style()
 def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Line2D:
     """Draw a loss over two parameters as a map; return the mark of the start, to be moved.
 
@@ -64,11 +63,13 @@ def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Lin
     """
     w, b, height = np.asarray(w), np.asarray(b), np.asarray(loss)
     extent = (w[0], w[-1], b[0], b[-1])
-    axes.imshow(
+    image = axes.imshow(
         height, cmap="Greys", vmax=1.8 * height.max(), extent=extent, aspect="auto", origin="lower"
     )
-    lines = axes.contour(w, b, height, levels=_LEVELS, colors="#8A8A8A", linewidths=0.6)
-    axes.clabel(lines, [0.01, 0.05, 0.07, 0.2, 0.4], fontsize=7, fmt="%g")
+    lines = axes.contour(w, b, height, levels=_LEVELS, colors=_LEVEL, linewidths=0.6)
+    for level, place in _NAMED.items():
+        curves = lines.allsegs[_LEVELS.index(level)]
+        _name(axes, level, np.concatenate(curves), place, image.to_rgba(np.array(level)))
     axes.grid(False)
     axes.set(xlim=extent[:2], ylim=extent[2:])
     axes.set(xlabel="weight w (dimensionless)", ylabel="bias b (dimensionless)")
@@ -79,9 +80,30 @@ def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Lin
     return start
 
 
+def _name(
+    axes: Axes, level: float, curve: NDArray[np.float64], near: tuple[float, float], ground: Any
+) -> None:
+    """Write a level on its curve, (n, 2); matplotlib's own labels have the reader's font."""
+    at = int(np.linalg.norm(curve - near, axis=1).argmin())
+    (x, y), (across, up) = curve[at], curve[at + 1] - curve[at - 1]
+    axes.text(
+        x,
+        y,
+        f"{level:g}",
+        fontsize=7,
+        color=_LEVEL,
+        ha="center",
+        va="center",
+        rotation=np.degrees(np.arctan(up / across)),
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+        bbox={"facecolor": ground, "edgecolor": "none", "pad": 1},
+    )
+
+
 @dataclass(frozen=True)
-class Cut:
-    """The artists of ``draw_cut``."""
+class Profile:
+    """The artists of ``draw_profile``."""
 
     ground: Line2D
     promise: Line2D
@@ -97,8 +119,7 @@ class Cut:
         self.promise.set_ydata(np.asarray(promise))
 
 
-@style()
-def draw_cut(axes: Axes, distances: ArrayLike, highest: float) -> Cut:
+def draw_profile(axes: Axes, distances: ArrayLike, highest: float) -> Profile:
     """Draw an empty cut through a loss surface; return the artists to move.
 
     Args:
@@ -114,10 +135,9 @@ def draw_cut(axes: Axes, distances: ArrayLike, highest: float) -> Cut:
     (promise,) = axes.plot(far, 0 * far, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
     promise.set_label("what the gradient promises")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.04))
-    return Cut(ground, promise)
+    return Profile(ground, promise)
 
 
-@style()
 def draw_fall(axes: Axes, steps: int, highest: float) -> None:
     """Make empty axes ready for the loss after each of ``steps`` steps, from 0 to ``highest``."""
     axes.set(xlim=(0, steps), ylim=(-0.04 * highest, highest), xlabel="step", ylabel="loss")

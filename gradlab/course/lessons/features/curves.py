@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, Marker, draw_marker, style
+from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, Marker, draw_marker
 
 _MAPS = tuple(zip((AFTER, *CYCLE[2:]), ("o-", "s-", "^-", "D--", "v--"), strict=False))
 
@@ -43,7 +43,6 @@ class Lengths:
         self.here.set_data([x[place]] * 2, [right[place], kept[place]])
 
 
-@style()
 def draw_lengths(axes: Axes, lengths: Sequence[int]) -> Lengths:
     """Draw empty curves over the length of a vector; return the artists to move.
 
@@ -96,7 +95,6 @@ class Maps:
             self.bands[name].set_verts([np.stack([np.concatenate([x, x[::-1]]), edge], 1)])
 
 
-@style()
 def draw_maps(axes: Axes, lengths: Sequence[int], names: Sequence[str]) -> Maps:
     """Draw an empty line with a band for each map, over the length; return what to move.
 
@@ -137,7 +135,6 @@ class Kinds:
             self.here[name].set_data([x[place]], [y[place]])
 
 
-@style()
 def draw_explained(axes: Axes, names: Sequence[str]) -> Kinds:
     """Draw empty paths of accuracy over explained variance; return what to move.
 

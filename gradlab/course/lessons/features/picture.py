@@ -14,7 +14,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, style
+from gradlab.draw.figure import powers_of_ten
+from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,6 @@ REACH = 2.8
 """How far the plane of ``draw_glyphs`` reaches; points beyond are drawn on its edge."""
 
 
-@style()
 def draw_glyphs(axes: Axes) -> Glyphs:
     """Draw an empty plane on which ten classes will be written as digits; return what to move."""
     axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH))
@@ -76,7 +76,6 @@ class Drawn:
             text.set_fontweight("normal" if fits else "bold")
 
 
-@style()
 def draw_back(axes: Axes, originals: ArrayLike) -> Drawn:
     """Draw pictures in a row, and below each an empty place; return the artists to move.
 
@@ -127,7 +126,6 @@ PRICES = (1e-3, 1e2)
 """The ends of the axis of ``draw_price``; ratios beyond are drawn there."""
 
 
-@style()
 def draw_price(axes: Axes, rows: Sequence[str]) -> Price:
     """Draw a row for each cost, relative to the classifier of all numbers; return what to move.
 
@@ -137,6 +135,7 @@ def draw_price(axes: Axes, rows: Sequence[str]) -> Price:
     """
     axes.set(xscale="log", xlim=PRICES, ylim=(len(rows) - 0.4, -0.6))
     axes.set_yticks(range(len(rows)), rows)
+    axes.xaxis.set_major_formatter(powers_of_ten())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("in units of classifying all numbers")
     axes.axvline(1, color=BEFORE, linewidth=1.5)

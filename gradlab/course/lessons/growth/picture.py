@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import style
+from gradlab.draw.figure import powers_of_ten
 
 LOWEST, HIGHEST = 1e-12, 1e12
 
@@ -44,17 +44,16 @@ class Curve:
         self.lost.set_data(x[lost], edge[lost])
 
 
-@style()
 def draw_growth(axes: Axes, longest: int, xlabel: str, ylabel: str) -> None:
     """Make empty axes ready for curves over the places 1 ... ``longest``."""
     axes.set(xlim=(0, longest + 1), yscale="log", ylim=(LOWEST, HIGHEST))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.axhline(1, color="#BBBBBB", linewidth=1, zorder=1)
     axes.set_yticks(10.0 ** np.arange(-12, 13, 4))
+    axes.yaxis.set_major_formatter(powers_of_ten())
     axes.minorticks_off()
 
 
-@style()
 def draw_curve(axes: Axes, label: str, color: str, marker: str) -> Curve:
     """Draw an empty curve of measured norms on axes from ``draw_growth``; return its artists.
 
@@ -80,14 +79,12 @@ def draw_curve(axes: Axes, label: str, color: str, marker: str) -> Curve:
     return Curve(line, beyond, lost)
 
 
-@style()
 def draw_law(axes: Axes, label: str, color: str) -> Line2D:
     """Draw an empty dashed line for what was predicted; it may leave the axes."""
     (line,) = axes.plot([], [], linestyle="--", color=color, label=label)
     return line
 
 
-@style()
 def draw_key(axes: Axes, columns: int) -> None:
     """Draw the legend above the axes, where no curve can meet it."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)

@@ -12,10 +12,7 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import style
 
-
-@style()
 def draw_plane(axes: Axes, reach: float) -> None:
     """Make empty axes a plane from -``reach`` to ``reach`` both ways, its units equally long."""
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
@@ -42,7 +39,6 @@ class Arrow:
         self.border.set_data(*np.asarray(border))
 
 
-@style()
 def draw_arrow(axes: Axes, label: str, color: str, width: float = 0.009) -> Arrow:
     """Draw an arrow of length 0; return the artists to move.
 
@@ -81,7 +77,6 @@ class Angle:
             artist.set_visible(bool(label))
 
 
-@style()
 def draw_angle(axes: Axes, color: str) -> Angle:
     """Draw an angle, hidden until it is moved."""
     (arc,) = axes.plot([0], [0], color=color, linewidth=1.5, visible=False)
@@ -113,7 +108,6 @@ class Compass:
         self.kept.set_data([direction], [kept])
 
 
-@style()
 def draw_compass(axes: Axes, directions: ArrayLike, by_value: str, by_norm: str) -> Compass:
     """Draw a flat curve of the angles by which clipping turns a gradient; return what to move.
 

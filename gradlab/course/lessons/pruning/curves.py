@@ -8,12 +8,8 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.draw.pruning import (
-    draw_band,
-    draw_names,
-    draw_sparsity_axis,
-    on_sparsity_axis,
-)
+from gradlab.course.lessons.pruning.picture import draw_names
+from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 

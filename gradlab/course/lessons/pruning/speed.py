@@ -8,9 +8,9 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.course.lessons.pruning.picture import draw_bars
 from gradlab.course.lessons.pruning.questions import CHANNEL_AMOUNTS
 from gradlab.course.sweep import Records
-from gradlab.draw.pruning import draw_cost
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 
@@ -72,7 +72,7 @@ class Speed(Panel):
         self._costs = {}
         for each, (unit, (title, factor)) in zip(axes, PICTURES.items(), strict=True):
             most = 1.05 * factor * max(self._found[name, unit].max() for name in NETWORKS)
-            self._costs[unit] = draw_cost(each, list(NETWORKS.values()), title, most)
+            self._costs[unit] = draw_bars(each, list(NETWORKS.values()), title, most)
         for each in axes[1::2]:
             each.tick_params(labelleft=False)
         return LivePicture(figure, [a for cost in self._costs.values() for a in cost.artists])

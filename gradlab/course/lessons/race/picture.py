@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import decades, style
+from gradlab.draw.style import decades
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Trace:
         self.cross.set_visible(ended)
 
 
-@style()
 def draw_race(axes: Axes, steps: int, limits: tuple[float, float], what: str) -> None:
     """Make empty axes ready for curves over ``steps`` steps; the vertical one is logarithmic."""
     axes.set(xlim=(-0.01 * steps, 1.01 * steps), yscale="log", ylim=limits)
@@ -45,7 +44,6 @@ def draw_race(axes: Axes, steps: int, limits: tuple[float, float], what: str) ->
     decades(axes)
 
 
-@style()
 def draw_trace(axes: Axes, values: ArrayLike, label: str, color: str) -> Trace:
     """Draw all of a curve faintly, and an empty one over it; return the artists to move.
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Arc
 from matplotlib.text import Annotation, Text
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades, shorten, style
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, abbreviated, decades
 
 LEAST_KEPT = 1e-3
 
@@ -50,7 +50,6 @@ class Kept:
         self.threshold.set_text(threshold)
 
 
-@style()
 def draw_kept(axes: Axes, names: Sequence[str], bound: str) -> Kept:
     """Draw an empty row for each layer, over what is left of its norm.
 
@@ -63,7 +62,7 @@ def draw_kept(axes: Axes, names: Sequence[str], bound: str) -> Kept:
     axes.set(xscale="log", xlim=(LEAST_KEPT, 1.4), ylim=(len(names) - 0.4, -0.6))
     axes.set_xlabel("norm after / norm before", fontsize=9)
     every = -(-len(names) // 24)  # more names are not legible at this height
-    axes.set_yticks(rows[::every], [shorten(name) for name in names[::every]], fontsize=8)
+    axes.set_yticks(rows[::every], [abbreviated(name) for name in names[::every]], fontsize=8)
     axes.axvline(1, color=BEFORE, linewidth=1.2)
     share = axes.axvline(1, color=THRESHOLD, linewidth=1.6)
     (taken,) = axes.plot([], [], color=AFTER, linewidth=3, alpha=0.3)
@@ -97,7 +96,6 @@ class Turn:
         self.label.set_text(f"{degrees:.0f}°")
 
 
-@style()
 def draw_turn(axes: Axes, name: str) -> Turn:
     """Draw a quarter circle with the direction before, and an arrow for the direction after.
 

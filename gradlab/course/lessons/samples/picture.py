@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, Marker, draw_marker, legible, style
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, Marker, draw_marker, legible
 
 TOPS = (15, 30, 45, 60, 90, 180)  # degrees at which the axis of an angle may end
 
@@ -40,7 +40,6 @@ class Samples:
         self.marker.move(max_norm, label)
 
 
-@style()
 def draw_samples(
     axes: Axes, norms: ArrayLike, cosines: ArrayLike, span: tuple[float, float]
 ) -> Samples:
@@ -84,7 +83,6 @@ class Bias:
         self.marker.move(max_norm, label)
 
 
-@style()
 def draw_bias(axes: Axes, max_norms: ArrayLike, degrees: ArrayLike) -> Bias:
     """Draw the angle between the mean of clipped gradients and the mean gradient, over the bound.
 
