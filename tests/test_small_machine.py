@@ -23,7 +23,7 @@ def small(*command, **environment):
     return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def limited():
     """A machine that can be made small; where it has to be, it is not enough to skip."""
     code, _, said = small("", GRADLAB_REQUIRE_LIMIT="1")

@@ -122,7 +122,8 @@ def state_gradients(
     # the last memory is handed to nobody: its gradient is zero, not missing
     grads = torch.autograd.grad(state[0], flat, upstream / upstream.norm(), materialize_grads=True)
     norms = torch.stack(torch._foreach_norm(grads, 2, dtype=torch.float64)).view(length, -1)
-    found: NDArray[np.float64] = norms.norm(dim=1).numpy()
+    # before torch 2.8, a gradient that was materialized asks for a gradient of its own
+    found: NDArray[np.float64] = norms.norm(dim=1).detach().numpy()
     return found
 
 
