@@ -19,11 +19,13 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch._guards import TracingContext
 from torch._ops import OpOverload
 
 KEY = "TESTING_ONLY_GenericMode"  # above autograd, and no library of torch's own has kernels there
 _PARSED = torch._C._dispatch_key_parse(KEY)
 _ALONE = torch._C.DispatchKeySet(_PARSED)
+_FOR_EVER: list[object] = []  # as a thread ends, torch 2.7 drops a reference that it never took
 
 
 class Random:
@@ -36,13 +38,13 @@ class Random:
         model: on the CPU or on CUDA devices.
 
     Note:
-        Python's and numpy's generators are not torch's. ``torch.manual_seed`` and a checkpoint of
-        ``torch.utils.checkpoint`` set those of the process, as they always do; a checkpoint that
-        draws in a step is refused, for it would draw others when it computes again. On CUDA,
-        dropout is drawn apart from its fused kernel and attention with dropout takes torch's plain
-        form, so that they give other numbers there than without a run; cuDNN's dropout between the
-        layers of an RNN takes no generator and is refused; and extensions that bring their own
-        kernels draw from the process's generator.
+        Python's and numpy's generators are not torch's. ``torch.manual_seed`` sets that of the
+        process, as ever; so does ``torch.utils.checkpoint``, unless ``preserve_rng_state=False``.
+        A checkpoint that draws is refused: it would draw others when it computes again. On CUDA,
+        dropout is drawn apart from its fused kernel, and attention with dropout takes torch's
+        plain form, so their numbers are not those of a plain loop. cuDNN's dropout between the
+        layers of an RNN takes no generator and is refused. Threads that the batches start, and
+        extensions with kernels of their own, draw from the generator of the process.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -66,9 +68,8 @@ class Random:
     @contextmanager
     def own(self) -> Iterator[None]:
         """Inside, torch draws the run's numbers in this thread; an error uses none up."""
-        before, outer = self.state, _drawing()
-        # torch takes both along into the threads of a backward pass; Python's own locals it leaves.
-        torch._C._stash_obj_in_tls(__name__, self)
+        before, drawing = self.state, _drawing()
+        outer, drawing[0] = drawing[0], self
         try:
             with torch._C._IncludeDispatchKeyGuard(_PARSED):
                 yield
@@ -76,22 +77,28 @@ class Random:
             self.state = before
             raise
         finally:
-            torch._C._stash_obj_in_tls(__name__, outer)
+            drawing[0] = outer
 
     def on(self, device: torch.device) -> Generator | None:
         """The generator there; None: the process's, as in a forked worker, which seeds its own."""
         return self._generators.get(device) if os.getpid() == self._process else None
 
 
-def _drawing() -> Random | None:
-    there = torch._C._is_key_in_tls(__name__)
-    return torch._C._get_obj_in_tls(__name__) if there else None
+def _drawing() -> list[Random | None]:
+    """Holds who draws in this thread, and in those to which torch hands a backward pass of it."""
+    if not torch._C._is_key_in_tls(__name__):
+        holder: list[Random | None] = [None]
+        _FOR_EVER.extend((holder, holder))
+        torch._C._stash_obj_in_tls(__name__, holder)
+    found: list[Random | None] = torch._C._get_obj_in_tls(__name__)
+    return found
 
 
 def _draw(op: OpOverload, place: int, *args: Any, **kwargs: Any) -> Any:
     """``op``, from the run's generator where the caller has named none."""
     generator = args[place] if len(args) > place else kwargs.get("generator")
-    if generator is None and (run := _drawing()):
+    run = _drawing()[0]
+    if generator is None and run and not TracingContext.try_get():  # compiled code draws when run
         _refuse_checkpoints()
         device = next(a.device for a in (*args, *kwargs.values()) if isinstance(a, Tensor))
         generator = run.on(device)

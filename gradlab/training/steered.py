@@ -50,7 +50,10 @@ class Steered:
     Note:
         On a GPU, some kernels of torch add in another order each time;
         ``torch.use_deterministic_algorithms`` says which. A model whose state is not all in its
-        ``state_dict()`` does not come back whole either. And each branch is one seed.
+        ``state_dict()`` does not come back whole either. A step draws from generators of the run's
+        own, which start where torch's are now; it refuses ``torch.utils.checkpoint`` around
+        dropout, and on CUDA the dropout of an RNN (``gradlab.steering.random`` says why). And each
+        branch is one seed.
 
     >>> import torch
     >>> from gradlab import models
@@ -141,6 +144,7 @@ class Steered:
 
         Raises:
             ValueError: it is not; or the batches hold none.
+            NotImplementedError: the model draws where no generator of the run's can be given.
         """
         for left in reversed(range(whole("number", number))):
             self.take(measure=not left)
