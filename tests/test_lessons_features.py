@@ -4,11 +4,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from gradlab.compress import PCA
 from hypothesis import given
 from torch import nn
 
 from gradlab import compress, data, models
+from gradlab.compress import PCA
 
 
 def cloud(n=200, d=12, seed=0):

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+
+from gradlab import claims, sweep
 from gradlab.experiments import features
 from gradlab.experiments.features import FEATURES
 from gradlab.sweep import Records, Row
-
-from gradlab import claims, sweep
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from gradlab.compress import Vectors
-from gradlab.draw.features import REACH
-from gradlab.panels.features import LENGTHS
 
-from gradlab import compress, data, models, panels, sweep
+from gradlab import compress, data, draw, models, panels, sweep
+from gradlab.compress import Vectors
+from gradlab.panels.features import LENGTHS
 from gradlab.panels.panel import percent
 
 
@@ -125,7 +124,7 @@ def test_without_a_network_there_are_pixels_only(digits):
 
 def test_points_beyond_the_plane_are_drawn_on_its_edge(panel):
     panel._glyphs.move([[9.0, -9.0]], [3])
-    assert panel._glyphs.classes[3].get_xydata().tolist() == [[REACH, -REACH]]
+    assert panel._glyphs.classes[3].get_xydata().tolist() == [[draw.REACH, -draw.REACH]]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from gradlab import clip, panels
 from gradlab.draw import layers as heat
 from gradlab.draw.firing import LEAST_COEFFICIENT
-from gradlab.histogram import RELATIVE_ERROR
+from gradlab.histogram.log import RELATIVE_ERROR
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
