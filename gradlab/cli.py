@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit status of the command line ``argv`` (the process's own if ``None``)."""
+    """The exit status of the command line ``argv`` (the process's own if ``None``)."""
     words, jupyter = _split(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)
     if arguments.command == "doctor":

@@ -80,7 +80,7 @@ class Claim:
     decide: Callable[[Records], Verdict]
 
     def verdict(self, records: Records) -> Verdict:
-        """Return what the records say; ``"not testable"`` where they hold fewer than five seeds."""
+        """What the records say; ``"not testable"`` where they hold fewer than five seeds."""
         try:
             over_seeds(records.axis("seed") if len(records) else [])
             found = self.decide(records)

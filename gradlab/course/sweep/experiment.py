@@ -33,7 +33,7 @@ class Experiment:
     run: Callable[[Cell], dict[str, Any]]
 
     def grid(self, budget: str) -> dict[str, Cell]:
-        """Return the cells of a budget, in order, each under the text that tells it from others.
+        """The cells of a budget, in order, each under the text that tells it from others.
 
         Raises:
             ValueError: a cell has no seed, or occurs twice; or ``cells`` refuses the budget.
