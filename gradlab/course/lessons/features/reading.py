@@ -50,9 +50,9 @@ def guess(short: Floats, targets: Floats, others: Floats) -> NDArray[np.float64]
     Returns:
         (l, m).
     """
-    mean = short.mean(0)
     # In float64: the square of a matrix has the square of its condition number.
-    inputs = (short - mean).astype(np.float64)
+    mean = short.mean(0, dtype=np.float64)
+    inputs = short - mean
     weight = np.linalg.lstsq(inputs.T @ inputs, inputs.T @ targets)[0]
     guessed: NDArray[np.float64] = (others - mean) @ weight + targets.mean(0)
     return guessed
