@@ -12,6 +12,9 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, data, models, panels, sweep
+from gradlab.draw.features import draw_back, draw_glyphs, draw_price
+from gradlab.draw.lengths import draw_lengths
+from gradlab.live import LivePicture, subplots
 
 
 @functools.cache
@@ -34,12 +37,14 @@ def _race():
     return panels.race({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
 
 
+def run():
+    """A recorded run that was clipped."""
+    return recording_of(gradients(), rule=repr(clip.ByNorm(5.0)))
+
+
 def _recorded():
-    run = recording_of(gradients(), rule=repr(clip.ByNorm(5.0)))
-    coefficient = np.minimum(1, 5 / run.total_norm)
-    panel = panels.threshold(run)
+    panel = panels.threshold(run())
     panel.rule.value = "by value"  # drawn anew, with another legend
-    assert coefficient.min() < 1
     return panel
 
 
@@ -60,18 +65,27 @@ def _steered():
     return panel
 
 
-def _features():
-    torch.manual_seed(0)
-    digits = [data.load("digits"), data.load("digits", "test")]
-    few = [type(d)(d.images[::4], d.labels[::4], *_rest(d)) for d in digits]
-    return panels.features(*few, models.clipping_cnn(8, channels=1, size=28))
+class _Features:
+    """The picture of the features panel, which measures times, with times of its own."""
+
+    def __init__(self):
+        figure, (lengths, plane, back, price) = subplots(9, 6, nrows=2, ncols=2)
+        curves, points = draw_lengths(lengths, (2, 4, 8)), draw_glyphs(plane)
+        drawn, bars = draw_back(back, np.eye(8)[None].repeat(3, 0)), draw_price(price, ("a", "b"))
+        parts = (curves, points, drawn, bars)
+        self.picture = LivePicture(figure, [a for part in parts for a in part.artists])
+        with self.picture.moving():
+            curves.move([2, 4, 8], [0.3, 0.5, 0.9], [0.2, 0.6, 1.0], 1)
+            points.move(np.arange(20).reshape(10, 2) / 5 - 2, np.arange(10))
+            drawn.move(np.eye(8)[None].repeat(3, 0), "123", [True, False, True])
+            bars.move([0.1, 0.2], [0.5, 3])
 
 
 PANELS = {
     "cliff": panels.cliff,
     "criteria": lambda: panels.criteria(pruned()),
     "depth": lambda: panels.depth(8),
-    "features": _features,
+    "features": _Features,
     "gap": lambda: panels.gap(pruned()),
     "geometry": panels.geometry,
     "maps": lambda: panels.maps(sweep.recorded("features")),
