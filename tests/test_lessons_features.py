@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from torch import nn
 
-from gradlab import data, models
+from gradlab.course import data, models
 from gradlab.course.lessons import features
 from gradlab.course.lessons.features import maps, reading
 from gradlab.course.lessons.features.lengths import shorten

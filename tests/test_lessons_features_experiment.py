@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from gradlab import claims, sweep
+from gradlab.course import lessons, sweep
 from gradlab.course.lessons.features.experiment import EXPERIMENT, vectors
-from gradlab.sweep import Records, Row
+from gradlab.course.sweep import Records, Row
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def made_up(**say):
 
 
 def verdict(number, **say):
-    return claims.ALL[number].verdict(made_up(**say))
+    return lessons.claims()[number].verdict(made_up(**say))
 
 
 def below(k, loss, **same):
@@ -136,4 +136,4 @@ def test_s0_4_compares_with_the_linear_map_at_the_same_length():
 
 @pytest.mark.parametrize("number", ["S0-1", "S0-2", "S0-3", "S0-4"])
 def test_one_seed_decides_nothing(few, number):
-    assert claims.ALL[number].verdict(few).word == "not testable"
+    assert lessons.claims()[number].verdict(few).word == "not testable"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab import data, models, sweep
+from gradlab.course import data, models, sweep
 from gradlab.course.lessons import features
 from gradlab.course.lessons.features.controls import LENGTHS
 from gradlab.course.lessons.features.lengths import shorten

@@ -12,7 +12,6 @@ from torch.nn.utils import clip_grad_norm_
 import gradlab
 from gradlab import clip
 from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram
-from gradlab.recording import record
 from gradlab.recording.recorder import record
 
 MAX_NORM = 0.5
