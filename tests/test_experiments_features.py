@@ -15,7 +15,7 @@ from gradlab.sweep import Records, Row
 def few(tmp_path_factory):
     path = tmp_path_factory.mktemp("sweep") / "features.jsonl"
     with ThreadPoolExecutor(1) as here:
-        return sweep.run(FEATURES, path, budget="ci", executor=here, progress=False)
+        return sweep.complete(FEATURES, path, budget="ci", executor=here, progress=False)
 
 
 def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
@@ -31,7 +31,7 @@ def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
 
 def test_a_run_is_its_cell():
     cell = FEATURES.cells("cpu")[1] | {"features": "pixels"}
-    assert FEATURES.run(cell) == FEATURES.run(cell)
+    assert FEATURES.measure(cell) == FEATURES.measure(cell)
 
 
 def test_cells_that_share_a_seed_differ_in_one_thing_and_share_the_digits():

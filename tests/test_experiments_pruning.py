@@ -27,7 +27,7 @@ def few():
 
 
 def run(part, **more):
-    return pruning.run({**SMALL, "part": part, **more})
+    return pruning.measure({**SMALL, "part": part, **more})
 
 
 @pytest.fixture(scope="module")

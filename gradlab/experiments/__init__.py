@@ -1,4 +1,4 @@
-"""The course's experiments: which runs each one is made of, and what one run does."""
+"""The course's experiments: the grid of each, and what is measured in a cell."""
 
 from gradlab.experiments.features import FEATURES
 from gradlab.experiments.pruning import PRUNING

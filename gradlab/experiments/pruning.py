@@ -74,7 +74,7 @@ def cells(budget: str) -> list[dict[str, Any]]:
     return [{"seed": seed} | common | asked for seed in range(seeds) for asked in questions]
 
 
-def run(cell: Mapping[str, Any]) -> dict[str, Any]:
+def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     """What one cell measured: numbers, or lists with a value for each amount.
 
     Args:
@@ -274,5 +274,5 @@ PRUNING = Experiment(
     "pruning",
     "Which weights can go: by criterion, sparsity and layer, and what it saves",
     cells,
-    run,
+    measure,
 )
