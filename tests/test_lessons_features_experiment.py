@@ -7,14 +7,14 @@ import pytest
 
 from gradlab.course import lessons, sweep
 from gradlab.course.lessons.features.experiment import EXPERIMENT, vectors
-from gradlab.course.sweep import Records, Row
+from gradlab.course.sweep.records import Records, Row
 
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     path = tmp_path_factory.mktemp("sweep") / "features.jsonl"
     with ThreadPoolExecutor(1) as here:
-        return sweep.run(EXPERIMENT, path, budget="ci", executor=here, progress=False)
+        return sweep.complete(EXPERIMENT, path, budget="ci", executor=here, progress=False)
 
 
 def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
@@ -30,7 +30,7 @@ def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
 
 def test_a_run_is_its_cell():
     cell = EXPERIMENT.cells("cpu")[1] | {"features": "pixels"}
-    assert EXPERIMENT.run(cell) == EXPERIMENT.run(cell)
+    assert EXPERIMENT.measure(cell) == EXPERIMENT.measure(cell)
 
 
 def test_cells_that_share_a_seed_differ_in_one_thing_and_share_the_digits():

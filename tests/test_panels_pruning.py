@@ -12,7 +12,7 @@ from gradlab import panels, prune, training
 from gradlab.course import data, models
 from gradlab.course.lessons import pruning
 from gradlab.course.lessons.pruning import experiment, questions
-from gradlab.course.sweep import Records, Row
+from gradlab.course.sweep.records import Records, Row
 from gradlab.draw.sparsity import LEAST_LEFT, on_sparsity_axis
 from gradlab.panels.panel import percent
 from gradlab.prune.masks import masks_in

@@ -13,7 +13,7 @@ from torch import nn
 
 import gradlab
 from gradlab import clip
-from gradlab.recording import record, storage
+from gradlab.recording import storage
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.recorder import record
 from gradlab.recording.recording import load

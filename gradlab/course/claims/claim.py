@@ -9,7 +9,8 @@ from typing import Literal, get_args
 
 from gradlab.arguments import one_of
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds
-from gradlab.course.sweep import Provenance, Records
+from gradlab.course.sweep.provenance import Provenance
+from gradlab.course.sweep.records import Records
 
 Word = Literal["holds", "fails", "depends", "not testable"]
 

@@ -51,7 +51,7 @@ def recorded(name: str) -> Records:
             return read(path)
     names = sorted(file.name[:-6] for file in folder.iterdir() if file.name.endswith(".jsonl"))
     raise FileNotFoundError(
-        f"no runs of {name!r} are recorded, only of {names}; make them: gradlab sweep {name}"
+        f"no runs of {name!r} ship with the course, only of {names}; your own: sweep.read(FILE)"
     )
 
 

@@ -57,7 +57,7 @@ def _maps(same: dict[str, Any]) -> list[tuple[str, int, bool]]:
     return maps
 
 
-def _run(cell: dict[str, Any]) -> dict[str, Any]:
+def _measure(cell: dict[str, Any]) -> dict[str, Any]:
     """Shorten, classify, count.
 
     Returns:
@@ -124,5 +124,8 @@ def _network(source: str, seed: int) -> nn.Sequential:
 
 
 EXPERIMENT = Experiment(
-    "features", "Feature vectors of digits, shortened to k numbers and classified.", _cells, _run
+    "features",
+    "Feature vectors of digits, shortened to k numbers and classified.",
+    _cells,
+    _measure,
 )
