@@ -278,7 +278,8 @@ def test_processes_end_with_the_sweep_that_started_them(tmp_path, how):
     )
     script, log = tmp_path / "script.py", tmp_path / "log"
     script.write_text(program)
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "GRADLAB_TEST_LOG": str(log)}
+    environment = os.environ | {"GRADLAB_TEST_LOG": str(log)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     process = subprocess.Popen(
         [sys.executable, script, tmp_path / "e.jsonl"],
         env=environment,

@@ -24,7 +24,6 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from gradlab.course.sweep.experiment import Cell, Measure
 from gradlab.course.sweep.plain import plain
@@ -101,14 +100,14 @@ def in_processes(
     threads = max(1, int(describe().cores) // workers)
     function = pickle.dumps(measure)
     waiting = deque(cells)
-    crew: dict[Any, BaseProcess] = {}  # by the pipe to it
-    at: dict[Any, tuple[Cell, float]] = {}  # which run each is at, and since when
+    crew: dict[Connection, BaseProcess] = {}
+    at: dict[Connection, tuple[Cell, float]] = {}  # which run each is at, and since when
     try:
         while left := len(waiting) + len(at):
             while len(crew) < min(workers, left):
                 new, process = _started(function, threads)
                 crew[new] = process
-            for pipe in wait(list(crew)):
+            for pipe in crew.keys() & wait(list(crew)):
                 begun = at.pop(pipe, None)
                 try:
                     outcome: Outcome | None = pipe.recv()
