@@ -59,7 +59,12 @@ _LEGEND: Any = {
     "columnspacing": 2,
 }
 _BARS: Any = {"edgecolor": "none", "linewidth": 1}
-_IMAGE: Any = {"aspect": "equal", "origin": "upper", "interpolation": "antialiased"}
+_IMAGE: Any = {
+    "aspect": "equal",
+    "origin": "upper",
+    "interpolation": "antialiased",
+    "resample": True,
+}
 _CONTOUR: Any = {"algorithm": "mpl2014", "corner_mask": True, "linestyles": "solid"}
 _SIDES = ("top", "right", "left", "bottom")
 _TICKS: Any = {
