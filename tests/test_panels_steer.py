@@ -14,7 +14,7 @@ from torch import nn
 
 from gradlab import panels
 from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer
-from gradlab.panels.player import Player
+from gradlab.panels.background import Player
 from gradlab.steering import Steered
 
 
