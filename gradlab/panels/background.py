@@ -63,6 +63,17 @@ class Background:
         if self._thread is not None and self._thread is not current_thread():
             self._thread.join()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the work is done or stopped, that many seconds at most; whether it is."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop for good; nobody is told."""
+        self._work = lambda: None
+        self.stop()
+
     def _go_on(self, before: Thread | None) -> None:
         if before is not None:  # it was told to stop, and may be in its last turn
             before.join()
@@ -130,8 +141,7 @@ def _stop_all(kind: type[Background]) -> None:
 def _end() -> None:
     """Wait for every last turn: a thread inside torch would crash an interpreter that goes down."""
     for each in _every():
-        each._work = lambda: None  # nothing is to be shown any more
-        each.stop()
+        each.close()
 
 
 def _cut_short() -> None:

@@ -156,12 +156,6 @@ class SparsityPanel(Panel):
         self._follow()
         return self._measured[self._setting]
 
-    def close(self) -> None:
-        """Stop measuring, leave the page, and let go of picture and network."""
-        if not self.closed:
-            self.measuring.stop()
-        super().close()
-
     def turn(self) -> float | None:
         """Once the slider rests, measure one accuracy; show the first, and all of the curve."""
         if (left := self._rests_at - time.monotonic()) > 0:
@@ -176,6 +170,9 @@ class SparsityPanel(Panel):
         """Say what went wrong."""
         if error is not None:
             self.fail(error)
+
+    def _stop(self) -> None:
+        self.measuring.close()
 
     def _moved(self) -> None:
         self._rests_at = time.monotonic() + _REST

@@ -153,12 +153,6 @@ class Steer(Panel):
         self.speed.index = 0
         self._do(lambda: self.run.reset(self._mark))
 
-    def close(self) -> None:
-        """Stop training, leave the page, and let go of picture and run."""
-        if not self.closed:
-            self.pause()
-        super().close()
-
     def _do(self, action: Callable[[], object]) -> None:
         self.pause()
         self._error = ""
@@ -178,6 +172,9 @@ class Steer(Panel):
             self.pause()
         else:
             self.play()
+
+    def _stop(self) -> None:
+        self.player.close()
 
     def _viewed(self, change: Any) -> None:
         super()._viewed(change)
