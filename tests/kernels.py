@@ -36,6 +36,16 @@ class Kernel:
                     return
                 yield message
 
+    def wait_for(self, text):
+        """Wait until it is printed, by whatever."""
+        while text not in self.client.get_iopub_msg(timeout=60)["content"].get("text", ""):
+            pass
+
+    def wait_for_idle(self):
+        """Wait until the kernel says that it is."""
+        while self.client.get_iopub_msg(timeout=60)["content"].get("execution_state") != "idle":
+            pass
+
     def reply(self, request):
         """The content of the reply to a request."""
         while True:

@@ -30,10 +30,9 @@ def test_a_closed_panel_holds_nothing_and_says_so():
     panel = Reciprocal()
     slider = panel.slider
     panel.close()
-    for touch in (lambda: panel.slider, lambda: panel.picture, lambda: panel.readout, panel.reset):
-        with pytest.raises(
-            AttributeError, match=r"This Reciprocal is closed: .* Run its cell again"
-        ):
+    touches = (lambda: panel.slider, lambda: panel.picture, lambda: panel.readout, panel.reset)
+    for touch in touches:
+        with pytest.raises(AttributeError, match="This Reciprocal is closed"):
             touch()
     assert "closed" in panel._repr_mimebundle_()["text/plain"]
     slider.value = 0  # nobody is there to fail
@@ -136,7 +135,8 @@ def test_a_panel_whose_views_are_gone_is_closed_unless_a_name_holds_it(kernel):
     kernel.run("plane.panel()", "second")
     kernel.run("unnamed = weakref.ref(_)")
     for views in (1, 0):  # as the page says it
-        kernel.run(f"for each in (named, unnamed()): each.set_state({{'_view_count': {views}}})")
+        kernel.run(f"named.set_state({{'_view_count': {views}}})")
+        kernel.run(f"unnamed().set_state({{'_view_count': {views}}})")
     assert kernel.run("print(named.closed, unnamed() is None or unnamed().closed)") == "False True"
 
 

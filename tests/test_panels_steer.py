@@ -247,7 +247,7 @@ def test_divergence_is_said_and_shown_and_one_can_come_back(panel):
     high = panel.dashboard.loss.line.axes.get_ylim()[1]
     assert (panel.dashboard.loss.line.get_ydata()[:-1] <= high).all()
     panel.play()
-    wait_until(panel, lambda: not panel.playing)
+    assert panel.player.wait(20)
     assert len(panel.run.branch) == there
     panel.rewind(5)
     panel.learning_rate.value = 0.05
@@ -343,7 +343,7 @@ def test_an_error_in_the_thread_is_in_the_readout_and_in_the_log(monkeypatch):
 
     panel = panels.steer(steered(stream=stream))
     panel.play()
-    wait_until(panel, lambda: not panel.playing)
+    assert panel.player.wait(20)
     panel.pause()
     assert panel.readout.startswith(said)
     assert panel.play_button.description == "Play"
