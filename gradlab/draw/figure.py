@@ -171,10 +171,8 @@ def sample(label: str, color: str, **look: Any) -> Line2D:
 
 def font(size: float) -> FontProperties:
     """The house's font, for what takes its font from no text."""
-    plain = "normal"
-    return FontProperties(
-        family="DejaVu Sans", size=size, weight=plain, style=plain, variant=plain, stretch=plain
-    )
+    plain: Any = dict.fromkeys(("weight", "style", "variant", "stretch"), "normal")
+    return FontProperties(family="DejaVu Sans", size=size, **plain)
 
 
 def legend_look() -> dict[str, Any]:
