@@ -7,31 +7,19 @@ Two lines record your own training loop, whatever it is; ``gradlab.load`` reads 
     panels.threshold(recorder.recording)   # or .suggest(), .what_if(rule), .save(folder)
 
 A gradient is measured once; every question is answered from the measurement; a picture shows the
-answer; a widget moves the question.
+answer; a widget moves the question. The house has two halves.
 
-Rooms, in the order in which they may import each other (``from gradlab import clip, panels``):
+The instrument, which an engineer takes home (``from gradlab import clip, panels``):
 
-- ``arguments``: checks that name the argument, what is allowed, and what was given
-- ``device``: where to run, how much to run, and how to make a run repeatable
-- ``data``: real images and a text without a download, and the usual data sets with one
-- ``models``: every network of the course
-- ``exercises``: functions to write, that check themselves
-- ``patterns``, ``histogram``: ``LogHistogram``, a gradient counted by magnitude, and the questions
-  it answers
-- ``clip``: the rules that limit a gradient, each saying what it did
-- ``depth``, ``recurrence``, ``cliff``, ``geometry``, ``per_sample``: gradients measured through
-  layers, through time, at a cliff, in the plane, and example by example
-- ``whatif``, ``divergence``: what a rule would do, and where a run left the finite numbers
-- ``recording``: the gradients of any training loop, and what another threshold would have done
-- ``train``, ``steering``: the training loop, and one with a throttle: rewind, fork
-- ``compare``: what all rules would do at equal strength
-- ``prune``: which weights can go; scores, masks, schedules, and channels that really leave
-- ``sweep``, ``experiments``, ``claims``: grids of runs that survive a crash, the course's own, and
-  what they say about the sources' claims
-- ``draw``: pictures from plain data
-- ``live``: a picture that repaints only what moved
-- ``report``: a recording as a figure and a table for a paper
-- ``panels``: sliders over pictures
+- measure: ``histogram``: ``LogHistogram``, a gradient counted by magnitude
+- act: ``clip``, rules that limit a gradient, each saying what it did, or would do; ``prune``, which
+  weights can go; ``recording``, the gradients of any training loop, and what another threshold
+  would have done; ``training``, the step, the loop, and a run with a throttle
+- draw: ``draw``, pictures from plain data, internal; ``report``, a figure and a table for a paper
+- control: ``panels``, sliders over pictures
+
+The course, which a learner walks through (``from gradlab.course import data, models``), built on
+the instrument: its data and models, exercises, grids of runs, and ``lessons``, one folder a topic.
 
 Importing ``gradlab`` loads none of them, so it costs nothing beside ``import torch``; a room is
 loaded when it is first asked for.
@@ -42,7 +30,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradlab.recording import load, record
+    from gradlab.recording.recorder import record
+    from gradlab.recording.recording import load
 
 __version__ = "0.1.0"
 __all__ = ["load", "record"]
@@ -50,8 +39,12 @@ __all__ = ["load", "record"]
 
 def __getattr__(name: str) -> Any:
     """Load the room of ``record`` and ``load`` when one of them is first asked for."""
-    if name in __all__:
-        from gradlab import recording
+    if name == "record":
+        from gradlab.recording.recorder import record
 
-        return getattr(recording, name)
+        return record
+    if name == "load":
+        from gradlab.recording.recording import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,11 +13,11 @@ from gradlab import __version__
 
 if TYPE_CHECKING:
     from gradlab.course.notebooks import Copied
-    from gradlab.course.sweep import Records
+    from gradlab.course.sweep.records import Records
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit status of the command line ``argv`` (the process's own if ``None``)."""
+    """The exit status of the command line ``argv`` (the process's own if ``None``)."""
     words, jupyter = _split(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)
     if arguments.command == "doctor":
@@ -200,16 +200,21 @@ def _sweep(arguments: argparse.Namespace) -> int:
         known = ", ".join(experiments)
         return _fail(f"there is no experiment {arguments.name!r}, only: {known}")
     out = arguments.out or Path(f"{arguments.name}.jsonl")
+    budget = device.budget(arguments.budget).name
+    command = f"gradlab sweep {arguments.name} --budget {budget}"
+    if arguments.workers > 1:
+        command += f" --workers {arguments.workers}"
     cluster = sweep.cluster(arguments.scheduler) if arguments.scheduler else nullcontext()
     try:
         with cluster as executor:
-            records = sweep.run(
+            records = sweep.complete(
                 experiments[arguments.name],
                 out,
-                budget=device.budget(arguments.budget).name,
+                budget=budget,
                 executor=executor,
                 workers=arguments.workers,
                 resume=arguments.resume,
+                command=command,
             )
     except (ModuleNotFoundError, ValueError) as error:
         return _fail(str(error))

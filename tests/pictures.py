@@ -5,13 +5,18 @@ import math
 
 import numpy as np
 import torch
-from test_panels_cliff import recorded as run_of
+from test_lessons_cliff_panel import recorded as run_of
 from test_panels_pruning import recorded as pruned
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
-from gradlab import clip, data, models, panels, sweep
+from gradlab import clip, panels
+from gradlab.course import data, models, sweep
+from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course.lessons.features.curves import draw_lengths
+from gradlab.course.lessons.features.picture import draw_back, draw_glyphs, draw_price
+from gradlab.panels.live import LivePicture, subplots
 
 
 @functools.cache
@@ -31,15 +36,17 @@ def _samples():
 
 def _race():
     free = run_of([2, 30, math.inf], [3, 1e4, 1e36], 0.1)
-    return panels.race({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
+    return race.panel({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
+
+
+def run():
+    """A recorded run that was clipped."""
+    return recording_of(gradients(), clip=clip.ByNorm(5.0))
 
 
 def _recorded():
-    run = recording_of(gradients(), rule=repr(clip.ByNorm(5.0)))
-    coefficient = np.minimum(1, 5 / run.total_norm)
-    panel = panels.threshold(run)
-    panel.rule.value = "by value"  # drawn anew, with another legend
-    assert coefficient.min() < 1
+    panel = panels.threshold(run())
+    panel.clip.value = "by value"  # drawn anew, with another legend
     return panel
 
 
@@ -47,7 +54,7 @@ def _sparsity():
     batch = next(iter(data.load("patches").batches(16, seed=1, steps=1)))
     images = data.load("patches", "test")
     few = type(images)(images.images[:50], images.labels[:50], *_rest(images))
-    return panels.sparsity(network(), [batch], few)
+    return panels.sparsity(network(), [batch], few.accuracy)
 
 
 def _rest(images):
@@ -60,29 +67,38 @@ def _steered():
     return panel
 
 
-def _features():
-    torch.manual_seed(0)
-    digits = [data.load("digits"), data.load("digits", "test")]
-    few = [type(d)(d.images[::4], d.labels[::4], *_rest(d)) for d in digits]
-    return panels.features(*few, models.clipping_cnn(8, channels=1, size=28))
+class _Features:
+    """The picture of the features panel, which measures times, with times of its own."""
+
+    def __init__(self):
+        figure, (lengths, plane, back, price) = subplots(9, 6, nrows=2, ncols=2)
+        curves, points = draw_lengths(lengths, (2, 4, 8)), draw_glyphs(plane)
+        drawn, bars = draw_back(back, np.eye(8)[None].repeat(3, 0)), draw_price(price, ("a", "b"))
+        parts = (curves, points, drawn, bars)
+        self.picture = LivePicture(figure, [a for part in parts for a in part.artists])
+        with self.picture.moving():
+            curves.move([2, 4, 8], [0.3, 0.5, 0.9], [0.2, 0.6, 1.0], 1)
+            points.move(np.arange(20).reshape(10, 2) / 5 - 2, np.arange(10))
+            drawn.move(np.eye(8)[None].repeat(3, 0), "123", [True, False, True])
+            bars.move([0.1, 0.2], [0.5, 3])
 
 
 PANELS = {
-    "cliff": panels.cliff,
-    "criteria": lambda: panels.criteria(pruned()),
-    "depth": lambda: panels.depth(8),
-    "features": _features,
-    "gap": lambda: panels.gap(pruned()),
-    "geometry": panels.geometry,
-    "maps": lambda: panels.maps(sweep.recorded("features")),
-    "per_sample": lambda: panels.per_sample(_samples()),
+    "cliff": cliff.panel,
+    "importances": lambda: pruning.importance_panel(pruned()),
+    "depth": lambda: growth.depth_panel(8),
+    "features": _Features,
+    "gap": lambda: pruning.gap_panel(pruned()),
+    "geometry": plane.panel,
+    "maps": lambda: features.maps_panel(sweep.recorded("features")),
+    "per_sample": lambda: samples.panel(_samples()),
     "race": _race,
     "recorded": _recorded,
-    "recurrence": lambda: panels.recurrence(length=10),
-    "rules": lambda: panels.rules(network()),
-    "sensitivity": lambda: panels.sensitivity(pruned()),
+    "recurrence": lambda: growth.recurrence_panel(length=10),
+    "rules": lambda: rules.panel(network()),
+    "sensitivity": lambda: pruning.sensitivity_panel(pruned()),
     "sparsity": _sparsity,
-    "speed": lambda: panels.speed(pruned()),
+    "speed": lambda: pruning.speed_panel(pruned()),
     "steer": _steered,
     "threshold": lambda: panels.threshold(network()),
 }

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gradlab.course import lessons, sweep
 from gradlab.course.claims import Claim, Verdict
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds, paired
-from gradlab.course.sweep import Provenance, Records, Row
-from gradlab.course.sweep.provenance import Machine
+from gradlab.course.sweep.provenance import Machine, Provenance
+from gradlab.course.sweep.records import Records, Row
 
 MACHINE = Machine(
     python="3",

@@ -1,11 +1,13 @@
 """The commands: what they start, what they say, and how they fail."""
 
+import shlex
 import subprocess
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sweeping
 
@@ -156,7 +158,7 @@ def test_help_loads_nothing_heavy():
 
 def _register(monkeypatch, experiment):
     """Let the command line know one more experiment."""
-    known = lessons.experiments() | {"double": experiment}
+    known = lessons.experiments() | {experiment.name: experiment}
     monkeypatch.setattr(lessons, "experiments", lambda: known)
 
 
@@ -185,12 +187,26 @@ def test_sweep_records_beside_and_refuses_to_begin_again(swept, capsys):
     assert cli.main(["sweep", "double", "--budget=ci", "--workers=2"]) == 0
     records = sweep.read(swept / "double.jsonl")
     assert len(records) == 6
-    assert records.provenance[0].command == "gradlab sweep double --budget ci --workers 2"
     assert capsys.readouterr() == ("double.jsonl: 6 runs (6 done)\n", "")
     assert cli.main(["sweep", "double"]) == 1
     assert "double.jsonl is there already, and is left as it is" in capsys.readouterr().err
     assert cli.main(["sweep", "double", "--budget=ci", "--resume"]) == 0
     assert sweep.read(swept / "double.jsonl") == records
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers=2"]])
+def test_the_recorded_command_makes_the_records_again(swept, monkeypatch, workers):
+    threads = sweep.Experiment("threads", "", sweeping.seeds(3), sweeping.threads)
+    _register(monkeypatch, threads)
+    assert cli.main(["sweep", "threads", "--budget=ci", "--out=first.jsonl", *workers]) == 0
+    first = sweep.read("first.jsonl")
+    program, *words = shlex.split(first.provenance[0].command)
+    assert program == "gradlab"
+    assert cli.main(words) == 0
+    again = sweep.read("threads.jsonl")
+    assert again.provenance == first.provenance
+    assert again.provenance[0].command == first.provenance[0].command
+    np.testing.assert_array_equal(again.values("threads"), first.values("threads"))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +231,7 @@ def test_sweep_stopped_by_the_keyboard_says_how_to_go_on(swept, monkeypatch, cap
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "run", stopped)
+    monkeypatch.setattr(sweep, "complete", stopped)
     assert cli.main(["sweep", "double"]) == 130
     assert "double.jsonl keeps the runs that had ended" in capsys.readouterr().err
 

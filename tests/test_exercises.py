@@ -24,7 +24,7 @@ from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.exercises.checking.judge import ANSWERS, FORM, IN_PLACE, STOPS, TAKES, UNTOUCHED
 from gradlab.course.exercises.linear_chain import gradient_norm_of_linear_chain
 from gradlab.course.exercises.unscaling import unscale_then_clip
-from gradlab.histogram import RELATIVE_ERROR
+from gradlab.histogram.log import RELATIVE_ERROR
 
 EXERCISES = pytest.mark.parametrize("exercise", exercises.ALL, ids=lambda each: each.name)
 MISTAKES = pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradlab import histogram
-from gradlab.histogram import RELATIVE_ERROR, LogHistogram
-from gradlab.histogram.log import merge
+from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram, merge
 
 ALL_FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 NORMAL = st.floats(width=32, min_value=2.0**-100, max_value=2.0**100)

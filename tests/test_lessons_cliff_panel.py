@@ -10,8 +10,8 @@ from gradlab.course.lessons import cliff, plane, race
 from gradlab.course.lessons.cliff import surface
 from gradlab.course.lessons.cliff.controls import STARTS, WINDOW
 from gradlab.course.lessons.plane import vectors
-from gradlab.training import Run
 from gradlab.training.divergence import Origin
+from gradlab.training.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
-import torch
-from gradlab.experiments import features
-from gradlab.experiments.features import FEATURES
-from gradlab.sweep import Records, Row
 
-from gradlab import claims, sweep
+from gradlab.course import lessons, sweep
+from gradlab.course.lessons.features.experiment import EXPERIMENT, vectors
+from gradlab.course.sweep.records import Records, Row
 
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     path = tmp_path_factory.mktemp("sweep") / "features.jsonl"
     with ThreadPoolExecutor(1) as here:
-        return sweep.run(FEATURES, path, budget="ci", executor=here, progress=False)
+        return sweep.complete(EXPERIMENT, path, budget="ci", executor=here, progress=False)
 
 
 def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
@@ -30,28 +29,29 @@ def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
 
 
 def test_a_run_is_its_cell():
-    cell = FEATURES.cells("cpu")[1] | {"features": "pixels"}
-    assert FEATURES.run(cell) == FEATURES.run(cell)
+    cell = EXPERIMENT.cells("cpu")[1] | {"features": "pixels"}
+    assert EXPERIMENT.measure(cell) == EXPERIMENT.measure(cell)
 
 
 def test_cells_that_share_a_seed_differ_in_one_thing_and_share_the_digits():
-    raw, unit = (features._vectors("digits", "pixels", unit, 1) for unit in (False, True))
-    other = features._vectors("digits", "pixels", False, 2)
-    assert torch.equal(raw.labels, unit.labels)
-    assert not torch.equal(raw.labels, other.labels)
+    raw, unit = (vectors("digits", "pixels", unit, 1) for unit in (False, True))
+    other = vectors("digits", "pixels", False, 2)
+    assert np.array_equal(raw.labels, unit.labels)
+    assert not np.array_equal(raw.labels, other.labels)
     assert len(raw.train) == 3000
-    assert torch.allclose(raw.train / raw.train.norm(dim=1, keepdim=True), unit.train)
+    lengths = np.linalg.norm(raw.train, axis=1, keepdims=True)
+    assert raw.train / lengths == pytest.approx(unit.train, abs=1e-6)
 
 
 def test_the_deciding_runs_are_not_those_it_was_tried_out_with():
-    seeds = {cell["seed"] for cell in FEATURES.cells("cpu")}
+    seeds = {cell["seed"] for cell in EXPERIMENT.cells("cpu")}
     assert len(seeds) >= 5
     assert 0 not in seeds
 
 
 def test_an_unknown_budget_is_refused():
     with pytest.raises(ValueError, match="budget must be one of 'ci', 'cpu', 'gpu', got 'tpu'"):
-        FEATURES.cells("tpu")
+        EXPERIMENT.cells("tpu")
 
 
 # The rules, on records made up so that the verdict is known
@@ -68,13 +68,13 @@ def made_up(**say):
     }
     rows = [
         Row(cell, "done", {name: of(cell) for name, of in (usual | say).items()})
-        for cell in FEATURES.cells("cpu")
+        for cell in EXPERIMENT.cells("cpu")
     ]
     return Records((), tuple(rows))
 
 
 def verdict(number, **say):
-    return claims.ALL[number].verdict(made_up(**say))
+    return lessons.claims()[number].verdict(made_up(**say))
 
 
 def below(k, loss, **same):
@@ -136,4 +136,4 @@ def test_s0_4_compares_with_the_linear_map_at_the_same_length():
 
 @pytest.mark.parametrize("number", ["S0-1", "S0-2", "S0-3", "S0-4"])
 def test_one_seed_decides_nothing(few, number):
-    assert claims.ALL[number].verdict(few).word == "not testable"
+    assert lessons.claims()[number].verdict(few).word == "not testable"

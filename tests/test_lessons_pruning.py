@@ -8,7 +8,7 @@ from torch import nn
 from gradlab.course import data, lessons, sweep
 from gradlab.course.lessons.pruning import experiment, questions
 from gradlab.course.lessons.pruning.questions import AMOUNTS
-from gradlab.course.sweep import Records, Row
+from gradlab.course.sweep.records import Records, Row
 
 CLAIMS = lessons.claims()
 SMALL = {"seed": 0, "data": "patches", "width": 4, "batch_size": 16, "steps": 2, "tuning_steps": 4}
@@ -28,7 +28,7 @@ def few():
 
 
 def run(part, **more):
-    return experiment.run({**SMALL, "part": part, **more})
+    return experiment.measure({**SMALL, "part": part, **more})
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def test_a_process_may_end_while_a_picture_is_being_sharpened():
     script = """
 import threading
 from matplotlib.lines import Line2D
-from gradlab.live import LivePicture, subplots
+from gradlab.panels.live import LivePicture, subplots
 drawing = threading.Event()
 class Slow(Line2D):
     def draw(self, renderer):

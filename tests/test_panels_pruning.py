@@ -12,9 +12,10 @@ from gradlab import panels, prune, training
 from gradlab.course import data, models
 from gradlab.course.lessons import pruning
 from gradlab.course.lessons.pruning import experiment, questions
-from gradlab.course.sweep import Records, Row
+from gradlab.course.sweep.records import Records, Row
 from gradlab.draw.sparsity import LEAST_LEFT, on_sparsity_axis
 from gradlab.panels.panel import percent
+from gradlab.prune.masks import masks_in
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_the_panel_leaves_the_model_as_it_was(panel, model):
     panel.amount.value = 0.9
     panel.measure()
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
-    assert not prune.masks_in(model.state_dict())
+    assert not masks_in(model.state_dict())
 
 
 def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(panel):

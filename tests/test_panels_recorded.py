@@ -10,7 +10,7 @@ import torch
 from gradlab import clip, panels
 from gradlab.draw import layers as heat
 from gradlab.draw.firing import LEAST_COEFFICIENT
-from gradlab.histogram import RELATIVE_ERROR
+from gradlab.histogram.log import RELATIVE_ERROR
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
@@ -318,7 +318,7 @@ def test_an_unknown_rule_is_refused(recording):
 def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
     with pytest.raises(
         TypeError,
-        match="clip must be a rule with a fixed threshold .* got 'by norm, at a percentile'",
+        match=r"clip must be a rule with a fixed threshold .* got 'by norm, at a percentile'",
     ):
         compared(recording, clip.Percentile)
 

@@ -1,12 +1,15 @@
 """The project as a whole: what an import costs, what a wheel carries, what `make check` runs."""
 
 import base64
+import importlib
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import types
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -203,3 +206,37 @@ def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
     assert here["done"].total_norm > 0
     assert here["small"](inputs).shape == (16, 10)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gradients.pdf", "run-7"]
+
+
+def packages():
+    """Every package of gradlab, the front door first."""
+    found = pkgutil.walk_packages(gradlab.__path__, "gradlab.")
+    return [gradlab, *(importlib.import_module(one.name) for one in found if one.ispkg)]
+
+
+def test_the_whole_library_has_at_most_80_public_names():
+    public = [f"{p.__name__}.{name}" for p in packages() for name in getattr(p, "__all__", ())]
+    assert len(public) <= 80, "\n".join(public)
+
+
+def test_no_name_of_a_package_hides_its_own_module():
+    for package in packages():
+        for module in pkgutil.iter_modules(package.__path__):
+            hidden = getattr(package, module.name, None)
+            assert hidden is None or isinstance(hidden, types.ModuleType), (package, module.name)
+
+
+def test_every_package_says_what_it_is_and_every_public_name_is_documented():
+    for package in packages():
+        assert package.__doc__, package
+        for name in getattr(package, "__all__", ()):
+            one = getattr(package, name)
+            assert one.__doc__ or not callable(one), f"{package.__name__}.{name}"
+
+
+def test_who_imports_the_instrument_gets_nothing_of_the_course():
+    rooms = ["clip", "histogram", "panels", "prune", "recording", "report", "training"]
+    program = f"import sys; from gradlab import {', '.join(rooms)}; print(*sys.modules)"
+    loaded = run(sys.executable, "-c", program).split()
+    assert "gradlab.panels.steering" in loaded
+    assert [name for name in loaded if name.startswith("gradlab.course")] == []

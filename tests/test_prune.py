@@ -13,6 +13,7 @@ from torch.nn.utils import prune as torch_prune
 
 from gradlab import prune, training
 from gradlab.course import data, models
+from gradlab.prune.masks import masks_in
 from gradlab.prune.weights import prunable, survey
 
 LAYERS = ["conv1.weight", "conv2.weight", "conv3.weight", "fc1.weight", "fc2.weight"]
@@ -139,7 +140,7 @@ def test_masks_only_grow(amounts, per_layer):
     masks = {name: torch.ones_like(w.value) for name, w in prunable(model).items()}
     for number, amount in enumerate(amounts, 1):
         cut = prune.prune_to_(model, amount, per_layer=per_layer)
-        before, masks = masks, prune.masks_in(model.state_dict())
+        before, masks = masks, masks_in(model.state_dict())
         assert all((masks[name] <= before[name]).all() for name in masks)
         zeros = [int((mask == 0).sum()) for mask in masks.values()]
         assert cut.zeros.tolist() == zeros
@@ -229,7 +230,7 @@ def test_a_state_dict_makes_the_round_trip(model, tmp_path):
     torch.save(model.state_dict(), tmp_path / "pruned.pt")
     saved = torch.load(tmp_path / "pruned.pt", weights_only=True)
     fresh = models.pruning_cnn(2)
-    prune.apply_(fresh, prune.masks_in(saved))
+    prune.apply_(fresh, masks_in(saved))
     fresh.load_state_dict(saved)
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(fresh(x), model(x))

@@ -1,4 +1,4 @@
-"""A recorder writes down what the optimizer is about to use, clips it, and changes nothing else."""
+"""A er writes down what the optimizer is about to use, clips it, and changes nothing else."""
 
 import math
 from itertools import pairwise
@@ -11,8 +11,8 @@ from torch.nn.utils import clip_grad_norm_
 
 import gradlab
 from gradlab import clip
-from gradlab.histogram import RELATIVE_ERROR, LogHistogram
-from gradlab.recording import record
+from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram
+from gradlab.recording.recorder import record
 
 MAX_NORM = 0.5
 

@@ -13,8 +13,10 @@ from torch import nn
 
 import gradlab
 from gradlab import clip
-from gradlab.recording import load, record, storage
+from gradlab.recording import storage
 from gradlab.recording.histograms import Histograms
+from gradlab.recording.recorder import record
+from gradlab.recording.recording import load
 
 
 def recorded(count=5, seed=0):

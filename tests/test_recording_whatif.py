@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradlab import clip
-from gradlab.histogram import RELATIVE_ERROR
-from gradlab.recording import record
+from gradlab.histogram.log import RELATIVE_ERROR
+from gradlab.recording.recorder import record
 from gradlab.recording.suggestion import judge, suggest
 
 LAYERS = {"many": (60, 50), "few": (7,), "one": (1,)}

@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import pkgutil
+import re
 import signal
 import subprocess
 import sys
@@ -43,7 +45,9 @@ def run(path):
 
     def run(what=sweeping.DOUBLE, **options):
         with ThreadPoolExecutor(1) as executor:
-            return sweep.run(what, path, budget="ci", executor=executor, progress=False, **options)
+            return sweep.complete(
+                what, path, budget="ci", executor=executor, progress=False, **options
+            )
 
     return run
 
@@ -69,11 +73,38 @@ def test_the_file_is_strict_json_line_by_line_provenance_first(run, path):
     provenance = first["provenance"]
     assert provenance["experiment"] == "double"
     assert provenance["budget"] == "ci"
-    assert provenance["command"] == "gradlab sweep double --budget ci"
     assert provenance["machine"]["torch"] == torch.__version__
     assert provenance["machine"]["cores"] == device.describe().cores
     assert len(others) == 6
     assert all(list(other) == sorted(other) for other in others)
+
+
+def test_the_provenance_of_an_experiment_of_ones_own_names_the_call_that_measures(run, path):
+    (provenance,) = run().provenance
+    call = re.fullmatch(
+        r"sweep.complete\(Experiment\('double', ..., (.+)\), ..., budget='ci'\)",
+        provenance.command,
+    )
+    assert pkgutil.resolve_name(call[1]) is sweeping.double
+    path.unlink()
+    (provenance,) = sweep.complete(sweeping.DOUBLE, path, budget="ci", workers=2).provenance
+    assert provenance.command == call[0].replace("'ci'", "'ci', workers=2")
+
+
+def test_the_provenance_of_a_script_names_its_file_and_not_where_it_lies(tmp_path):
+    script, path = tmp_path / "mine.py", tmp_path / "records.jsonl"
+    script.write_text(
+        "import sys; from concurrent.futures import ThreadPoolExecutor; from gradlab import sweep\n"
+        "def measure(cell): return cell\n"
+        "cells = [{'seed': 0}]\n"
+        "with ThreadPoolExecutor(1) as here:\n"
+        "    own = sweep.Experiment('own', '', lambda budget: cells, measure)\n"
+        "    sweep.complete(own, sys.argv[1], budget='ci', executor=here)\n"
+    )
+    subprocess.run([sys.executable, script, path], check=True, stderr=subprocess.DEVNULL)
+    (provenance,) = sweep.read(path).provenance
+    assert "Experiment('own', ..., mine.measure)" in provenance.command
+    assert str(tmp_path) not in path.read_text()
 
 
 def test_two_sweeps_differ_only_in_date_and_seconds(run, path):
@@ -155,24 +186,29 @@ def test_a_failed_run_is_a_record_and_is_not_made_again(run):
     assert run(failing, resume=True) == records
 
 
-def test_a_process_that_is_killed_costs_one_run(path):
-    cells = [{"seed": n} for n in (4, 8, 9)]
+def test_a_process_that_dies_costs_one_run_and_another_takes_its_place(path):
+    cells = [{"seed": n} for n in (4, 8, 5, 9, 10)]
     failing = experiment(sweeping.fail, lambda budget: cells)
-    records = sweep.run(failing, path, budget="ci", workers=2, progress=False)
-    assert [row.status for row in records] == ["out of memory", "done", "done"]
+    records = sweep.complete(failing, path, budget="ci", workers=2, progress=False)
+    assert [row.status for row in records] == ["out of memory", "done", "error", "done", "done"]
     assert "killed" in str(records.rows[0].error)
-
-
-def test_a_process_that_dies_otherwise_is_an_error():
-    row, _ = workers._alone(sweeping.fail, {"seed": 5}, 1)
-    assert row.status == "error"
-    assert f"exit code -{signal.SIGABRT.value}" in str(row.error)
+    assert f"exit code -{signal.SIGABRT.value}" in str(records.rows[2].error)
+    assert len(records.provenance) == 1
 
 
 def test_a_run_that_another_process_cannot_find_stops_the_sweep(path):
     hidden = experiment(lambda cell: cell, sweeping.cells)
     with pytest.raises((AttributeError, TypeError, ValueError), match=r"lambda|pickle"):
-        sweep.run(hidden, path, budget="ci", progress=False)
+        sweep.complete(hidden, path, budget="ci", progress=False)
+
+
+def test_processes_that_cannot_begin_stop_the_sweep_and_nothing_is_recorded(path, monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "mine", sweeping.double, raising=False)
+    monkeypatch.setattr(sweeping.double, "__module__", "__main__")
+    monkeypatch.setattr(sweeping.double, "__qualname__", "mine")
+    with pytest.raises(ChildProcessError, match="a process for the runs must begin"):
+        sweep.complete(sweeping.DOUBLE, path, budget="ci", workers=2, progress=False)
+    assert len(sweep.read(path)) == 0
 
 
 # Crashes
@@ -196,7 +232,7 @@ def test_killed_ten_times_a_sweep_loses_nothing_and_repeats_nothing(tmp_path):
             return cell
         slow = sweep.Experiment("slow", "", lambda b: [{{"seed": s}} for s in range({count})], slow)
         with concurrent.futures.ThreadPoolExecutor(1) as executor:
-            sweep.run(slow, {str(path)!r}, budget="ci", executor=executor, resume=True)
+            sweep.complete(slow, {str(path)!r}, budget="ci", executor=executor, resume=True)
     """
 
     def begun():
@@ -238,11 +274,12 @@ def test_processes_end_with_the_sweep_that_started_them(tmp_path, how):
         "import sys, sweeping; from gradlab.course import sweep\n"
         "if __name__ == '__main__':\n"
         "    endless = sweep.Experiment('e', '', sweeping.seeds(1), sweeping.endless)\n"
-        "    sweep.run(endless, sys.argv[1], budget='ci')\n"
+        "    sweep.complete(endless, sys.argv[1], budget='ci')\n"
     )
     script, log = tmp_path / "script.py", tmp_path / "log"
     script.write_text(program)
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "GRADLAB_TEST_LOG": str(log)}
+    environment = os.environ | {"GRADLAB_TEST_LOG": str(log)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     process = subprocess.Popen(
         [sys.executable, script, tmp_path / "e.jsonl"],
         env=environment,
@@ -370,7 +407,7 @@ def test_runs_of_another_grid_are_kept(run):
 
 
 def test_two_processes_share_the_cores(path):
-    records = sweep.run(
+    records = sweep.complete(
         experiment(sweeping.threads, sweeping.seeds(6)), path, budget="ci", workers=2
     )
     share = max(1, int(device.describe().cores) // 2)
@@ -387,7 +424,7 @@ def test_runs_in_threads_of_one_process_do_not_share_random_numbers(path):
 
     cells = sweeping.seeds(8)
     with ThreadPoolExecutor(4) as executor:
-        records = sweep.run(experiment(draw, cells), path, budget="ci", executor=executor)
+        records = sweep.complete(experiment(draw, cells), path, budget="ci", executor=executor)
     assert [row.result["drawn"] for row in records] == [
         draw(cell)["drawn"].tolist() for cell in cells("ci")
     ]
@@ -402,7 +439,7 @@ def test_an_executor_that_gives_up_stops_the_sweep(path):
             return future
 
     with pytest.raises(ConnectionError, match="gave up"):
-        sweep.run(sweeping.DOUBLE, path, budget="ci", executor=Gone())
+        sweep.complete(sweeping.DOUBLE, path, budget="ci", executor=Gone())
 
 
 def test_importing_the_room_does_not_load_torch():
@@ -487,6 +524,6 @@ def test_the_runs_that_ship_are_complete_and_those_of_the_grid(name):
     assert [plain.key(row.cell) for row in records] == list(grid)
 
 
-def test_runs_that_do_not_ship_are_named_with_the_command_that_makes_them():
-    with pytest.raises(FileNotFoundError, match=r"'mine' are recorded.* gradlab sweep mine"):
+def test_runs_that_do_not_ship_are_named_beside_those_that_do():
+    with pytest.raises(FileNotFoundError, match=r"'mine' ship with the course, only of \['feat"):
         sweep.recorded("mine")

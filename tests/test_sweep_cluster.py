@@ -26,8 +26,8 @@ def address():
 def test_a_cluster_gives_the_results_of_this_process(address, tmp_path):
     path = tmp_path / "double.jsonl"
     with sweep.cluster(address) as executor:
-        records = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor)
-        again = sweep.run(sweeping.DOUBLE, path, budget="ci", executor=executor, resume=True)
+        records = sweep.complete(sweeping.DOUBLE, path, budget="ci", executor=executor)
+        again = sweep.complete(sweeping.DOUBLE, path, budget="ci", executor=executor, resume=True)
     assert [(row.cell, row.result["twice"]) for row in records] == [
         (cell, 2 * cell["seed"]) for cell in sweeping.cells("ci")
     ]
@@ -36,9 +36,14 @@ def test_a_cluster_gives_the_results_of_this_process(address, tmp_path):
 
 def test_a_failed_run_on_a_cluster_is_a_record(address, tmp_path):
     cells = [{"seed": seed} for seed in (0, 6, 4)]
-    failing = sweep.Experiment("fail", "", lambda budget: cells, sweeping.fail)
+    failing = sweep.Experiment(
+        "fail", "", lambda budget: cells[: 2 if budget == "ci" else 3], sweeping.fail
+    )
+    path = tmp_path / "f.jsonl"
     with sweep.cluster(address) as executor:
-        records = sweep.run(failing, tmp_path / "f.jsonl", budget="ci", executor=executor)
+        sweep.complete(failing, path, budget="ci", executor=executor)
+        # Alone, because Dask charges a death to whatever else that worker has.
+        records = sweep.complete(failing, path, budget="cpu", executor=executor, resume=True)
     assert [row.status for row in records] == ["diverged", "error", "error"]
     assert "KilledWorker" in records.rows[2].error
 

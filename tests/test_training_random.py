@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from gradlab.training import Steered, steps
-from gradlab.training.random import KEY
+from gradlab.training.random import KEY, Random
 
 BATCH = 6
 
@@ -437,6 +437,7 @@ def test_a_compiled_model_draws_from_the_run():
 
 def test_every_operation_of_torch_that_draws_by_itself_is_led_to_the_run():
     """So that one that a later torch adds is seen here."""
+    Random(nn.Linear(1, 1))
     made_of_others = [
         f"Composite{how}"
         for how in ("ImplicitAutograd", "ExplicitAutograd", "ExplicitAutogradNonFunctional")

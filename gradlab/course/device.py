@@ -40,7 +40,7 @@ _BUDGETS = {
 
 
 def best() -> torch.device:
-    """Return the fastest device that torch can use here: CUDA, else Apple's MPS, else the CPU."""
+    """The fastest device that torch can use here: CUDA, else Apple's MPS, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -49,7 +49,7 @@ def best() -> torch.device:
 
 
 def budget(name: str | None = None) -> Budget:
-    """Return the budget asked for, or the one that suits this machine.
+    """The budget asked for, or the one that suits this machine.
 
     Args:
         name: ``"ci"``, ``"cpu"`` or ``"gpu"``. Without it the environment variable
@@ -75,7 +75,7 @@ def budget(name: str | None = None) -> Budget:
 
 
 def seed(n: int) -> torch.Generator:
-    """Return a CPU generator seeded with ``n``, after seeding Python, numpy and torch with it.
+    """A CPU generator seeded with ``n``, after seeding Python, numpy and torch with it.
 
     Args:
         n: the seed, dimensionless, 0 to 2^32 - 1 (numpy takes no other).
@@ -125,7 +125,7 @@ class Machine:
 
 
 def describe() -> Machine:
-    """Return versions, device, cores and memory of this machine, as far as a run may use it.
+    """Versions, device, cores and memory of this machine, as far as a run may use it.
 
     In a container the kernel still reports the whole host; the limits of its control group
     (cgroup, version 1 or 2) are what counts, so the smaller of the two is returned.

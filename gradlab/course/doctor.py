@@ -23,7 +23,7 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Return what was found, most important first; nothing is installed or downloaded."""
+    """What was found, most important first; nothing is installed or downloaded."""
     packages = tuple(_packages())
     loadable = not any(finding.fatal for finding in packages)
     return (_gradlab(), *packages, *(_rooms() if loadable else ()), _chromium())

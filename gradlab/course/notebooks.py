@@ -34,7 +34,7 @@ class Copied:
 
 
 def checkout() -> Path | None:
-    """Return the project's folder when gradlab runs from a checkout, ``None`` when installed."""
+    """The project's folder when gradlab runs from a checkout, ``None`` when installed."""
     try:
         project = tomllib.loads((_PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError):
@@ -44,7 +44,7 @@ def checkout() -> Path | None:
 
 
 def notebooks() -> Path:
-    """Return the folder that holds the course's own notebooks.
+    """The folder that holds the course's own notebooks.
 
     Raises:
         FileNotFoundError: neither the checkout nor the installed package holds them.
@@ -56,7 +56,7 @@ def notebooks() -> Path:
 
 
 def copy_into(folder: Path) -> Copied:
-    """Return what was done to lay out the course's notebooks in ``folder``.
+    """What was done to lay out the course's notebooks in ``folder``.
 
     A file that is absent is written. One that is as it was copied is updated. One that you changed
     is kept, and a newer version of it is put next to it, as in ``02_clipping.0.2.0.ipynb``. To know

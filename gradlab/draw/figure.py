@@ -59,7 +59,12 @@ _LEGEND: Any = {
     "columnspacing": 2,
 }
 _BARS: Any = {"edgecolor": "none", "linewidth": 1}
-_IMAGE: Any = {"aspect": "equal", "origin": "upper", "interpolation": "antialiased"}
+_IMAGE: Any = {
+    "aspect": "equal",
+    "origin": "upper",
+    "interpolation": "antialiased",
+    "resample": True,
+}
 _CONTOUR: Any = {"algorithm": "mpl2014", "corner_mask": True, "linestyles": "solid"}
 _SIDES = ("top", "right", "left", "bottom")
 _TICKS: Any = {
@@ -166,7 +171,7 @@ def sample(label: str, color: str, **look: Any) -> Line2D:
 
 def legend_look() -> dict[str, Any]:
     """What a legend has to be told."""
-    return {**_LEGEND, "prop": FontProperties(["DejaVu Sans"], size=9, weight="normal")}
+    return {**_LEGEND, "prop": FontProperties(family=["DejaVu Sans"], size=9, weight="normal")}
 
 
 def dress(axes: Axes) -> None:
@@ -192,7 +197,7 @@ def dress(axes: Axes) -> None:
 
 def settle(figure: Figure) -> None:
     """Say of every artist in a figure what is the same for all of them."""
-    for artist in [part for artist in figure.findobj(Artist) for part in _parts(artist)]:
+    for artist in [part for child in figure.findobj(Artist) for part in _parts(child)]:
         artist.set_sketch_params(None)
         artist.set_path_effects([])
         if hasattr(artist, "set_antialiased"):

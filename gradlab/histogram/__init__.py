@@ -8,6 +8,6 @@
 - ``running``: quantiles of all numbers seen so far, in the same bins
 """
 
-from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram, by_layer
+from gradlab.histogram.log import LogHistogram, by_layer
 
-__all__ = ["RELATIVE_ERROR", "LogHistogram", "by_layer"]
+__all__ = ["LogHistogram", "by_layer"]

@@ -16,7 +16,7 @@ masks off, ``make_permanent_`` leaves the zeros in the weights. Zeros alone save
 
 from gradlab.prune.channels import remove_channels
 from gradlab.prune.costs import cost, latency
-from gradlab.prune.masks import apply_, make_permanent_, masks_in, prune_to_, restore_
+from gradlab.prune.masks import apply_, make_permanent_, prune_to_, restore_
 from gradlab.prune.ranking import rank
 from gradlab.prune.schedule import Schedule
 from gradlab.prune.scores import IMPORTANCES, score
@@ -29,7 +29,6 @@ __all__ = [
     "cost",
     "latency",
     "make_permanent_",
-    "masks_in",
     "prune_to_",
     "rank",
     "remove_channels",

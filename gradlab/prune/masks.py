@@ -3,7 +3,7 @@
 A masked layer trains ``weight_orig`` and computes with ``weight = weight_orig * weight_mask``, so
 that what is zero stays zero whatever the optimizer does. Both are in the state dict. To load one::
 
-    prune.apply_(model, prune.masks_in(state))
+    prune.apply_(model, masks_in(state))
     model.load_state_dict(state)
 """
 

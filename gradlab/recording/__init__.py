@@ -12,7 +12,7 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 - ``storage``, ``export``: files, data frames, TensorBoard
 """
 
-from gradlab.recording.recorder import Recorder, record
-from gradlab.recording.recording import Recording, load
+from gradlab.recording.recorder import Recorder
+from gradlab.recording.recording import Recording
 
-__all__ = ["Recorder", "Recording", "load", "record"]
+__all__ = ["Recorder", "Recording"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradlab.clip import Rule
-from gradlab.histogram import RELATIVE_ERROR
+from gradlab.histogram.log import RELATIVE_ERROR
 from gradlab.recording.magnitudes import Magnitudes
 
 

@@ -16,8 +16,8 @@ over it, ``train`` returns what happened, and ``Steered`` waits between two step
   happened in it
 """
 
-from gradlab.training.loop import Step, step, steps
-from gradlab.training.run import Run, train
+from gradlab.training.loop import step, steps
+from gradlab.training.run import train
 from gradlab.training.steered import Steered
 
-__all__ = ["Run", "Steered", "Step", "step", "steps", "train"]
+__all__ = ["Steered", "step", "steps", "train"]

@@ -17,7 +17,7 @@ from gradlab.course.lessons import cliff, plane, race, rules, samples
 from gradlab.recording import Recording
 from gradlab.recording.counting import count
 from gradlab.recording.histograms import Histograms
-from gradlab.training import Run
+from gradlab.training.run import Run
 
 
 def recorded(steps):

@@ -41,7 +41,7 @@ def swept(path, runs, workers, threads=None):
     )
     path.unlink(missing_ok=True)
     start = time.perf_counter()
-    records = sweep.run(experiment, path, budget="ci", workers=workers)
+    records = sweep.complete(experiment, path, budget="ci", workers=workers)
     assert {row.status for row in records} == {"done"}, records.rows
     return time.perf_counter() - start
 

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 
 from gradlab.arguments import one_of
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds
-from gradlab.course.sweep import Provenance, Records
+from gradlab.course.sweep.provenance import Provenance
+from gradlab.course.sweep.records import Records
 
 Word = Literal["holds", "fails", "depends", "not testable"]
 
@@ -80,7 +81,7 @@ class Claim:
     decide: Callable[[Records], Verdict]
 
     def verdict(self, records: Records) -> Verdict:
-        """Return what the records say; ``"not testable"`` where they hold fewer than five seeds."""
+        """What the records say; ``"not testable"`` where they hold fewer than five seeds."""
         try:
             over_seeds(records.axis("seed") if len(records) else [])
             found = self.decide(records)

@@ -58,7 +58,7 @@ class Seeds:
 
 
 def over_seeds(values: ArrayLike) -> Seeds:
-    """Return one number per seed as ``Seeds``.
+    """One number per seed as ``Seeds``.
 
     Args:
         values: (n,), as ``Records.values(name)`` gives them; NaN where a run did not end well.
@@ -80,7 +80,7 @@ def over_seeds(values: ArrayLike) -> Seeds:
 
 
 def paired(ours: ArrayLike, theirs: ArrayLike) -> Seeds:
-    """Return the differences ``ours - theirs``, seed by seed.
+    """The differences ``ours - theirs``, seed by seed.
 
     Two runs of one seed start from the same weights and see the same batches, so their difference
     varies less than either. If there were no difference, all of five would be positive in 1 of 32

@@ -37,7 +37,7 @@ def load(
     root: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> ImageData:
-    """Return one split of a data set of real images.
+    """One split of a data set of real images.
 
     ================= ======================================= =============== =========
     name              what                                    train / test    c, h, w
@@ -101,7 +101,7 @@ class Source:
 
 
 def available(root: str | os.PathLike[str] | None = None) -> tuple[Source, ...]:
-    """Return every data set of the course with whether it is there, without reading any.
+    """Every data set of the course with whether it is there, without reading any.
 
     Args:
         root: the folder of downloaded data, as for :func:`load`.

@@ -8,7 +8,7 @@ from gradlab.arguments import whole
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the images, each mirrored left to right with probability 1/2.
+    """The images, each mirrored left to right with probability 1/2.
 
     Source: Krizhevsky, Sutskever & Hinton (2012), section 4.1.
 
@@ -34,7 +34,7 @@ def flip(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
-    """Return the images, each padded with black on all sides and cut back at a random place.
+    """The images, each padded with black on all sides and cut back at a random place.
 
     Source: He, Zhang, Ren & Sun (2016), section 4.2.
 

@@ -56,19 +56,19 @@ HOMES = {
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder for downloads: ``root``, else ``$GRADLAB_DATA``, else ~/.cache/gradlab."""
+    """The folder for downloads: ``root``, else ``$GRADLAB_DATA``, else ~/.cache/gradlab."""
     return Path(root or os.environ.get("GRADLAB_DATA") or "~/.cache/gradlab").expanduser()
 
 
 def missing(name: str, root: Path) -> list[str]:
-    """Return the files (or folders) of a data set that are not there, without reading any."""
+    """The files (or folders) of a data set that are not there, without reading any."""
     home = HOMES[name]
     present = [root / home.folder / file for file in home.files]
     return [p.name for p in present if not p.exists() and not p.with_name(p.name + ".gz").exists()]
 
 
 def advice(name: str, root: Path) -> str:
-    """Return what to do about a data set that is not there."""
+    """What to do about a data set that is not there."""
     home = HOMES[name]
     return (
         f"put {', '.join(home.files)} ({home.form}) into {root / home.folder}, "
@@ -78,7 +78,7 @@ def advice(name: str, root: Path) -> str:
 
 
 def arrays(name: str, root: Path, *, download: bool) -> Arrays:
-    """Return ``(classes, {"train": (images, labels), "test": ...})``, as the embedded sets do."""
+    """``(classes, {"train": (images, labels), "test": ...})``, as the embedded sets do."""
     read = _cifar10 if name == "cifar10" else _mnist
     return or_download(name, root, download, lambda: read(name, root))
 

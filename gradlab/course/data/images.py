@@ -39,7 +39,7 @@ class ImageData:
         return len(self.labels)
 
     def standardise(self, images: Tensor) -> Tensor:
-        r"""Return images with the training split's mean taken away, in units of its deviation.
+        r"""Images with the training split's mean taken away, in units of its deviation.
 
         .. math:: (x - \text{mean}_c) / \text{std}_c
 
@@ -62,7 +62,7 @@ class ImageData:
         device: torch.device | str = "cpu",
         augment: Augment | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return shuffled, standardised batches to train on: the same ones on every machine.
+        """Shuffled, standardised batches to train on: the same ones on every machine.
 
         ``for images, labels in dataset.batches(64, seed=0, steps=200): ...``
 
@@ -110,7 +110,7 @@ class ImageData:
     def in_order(
         self, batch_size: int, *, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return every image once, in the stored order, standardised: batches to measure with.
+        """Every image once, in the stored order, standardised: batches to measure with.
 
         Args:
             batch_size: images per batch, at least 1; the last batch may be smaller.
@@ -125,7 +125,7 @@ class ImageData:
 
     @torch.no_grad()
     def accuracy(self, model: nn.Module, *, batch_size: int = 500) -> float:
-        """Return the fraction of the images that ``model`` names rightly.
+        """The fraction of the images that ``model`` names rightly.
 
         Args:
             model: in evaluation mode while measured; afterwards in the mode it was in.

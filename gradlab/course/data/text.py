@@ -15,7 +15,7 @@ CHARACTERS = 128
 
 
 def encode(text: str) -> Tensor:
-    """Return a text as tokens, int64 (n,) in [0, 128) on the CPU; what is not ASCII becomes "?".
+    """A text as tokens, int64 (n,) in [0, 128) on the CPU; what is not ASCII becomes "?".
 
     >>> encode("Hi!")
     tensor([ 72, 105,  33])
@@ -25,7 +25,7 @@ def encode(text: str) -> Tensor:
 
 
 def decode(tokens: Tensor) -> str:
-    """Return tokens (n,) as text.
+    """Tokens (n,) as text.
 
     >>> decode(torch.tensor([72, 105, 33]))
     'Hi!'
@@ -59,7 +59,7 @@ class TextData:
         steps: int | None = None,
         device: torch.device | str = "cpu",
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return batches to train a language model on: the same ones on every machine.
+        """Batches to train a language model on: the same ones on every machine.
 
         Each row is a piece of the text from a random place; its target is the piece one character
         on, so that the model learns at every place which character comes next.
@@ -95,7 +95,7 @@ class TextData:
 
 
 def python_docs(split: str = "train") -> TextData:
-    """Return one split of the language reference that Python's ``help()`` reads from.
+    """One split of the language reference that Python's ``help()`` reads from.
 
     Some 370,000 characters of English about Python: the first 90 % to train on, the rest to test
     with. Several pages repeat paragraphs of others; each paragraph is kept once, so that none is in

@@ -54,7 +54,7 @@ def wider_face(
     download: bool = False,
     size: int = 224,
 ) -> WiderFace:
-    """Return WIDER FACE, photographs with a box around every face, read one at a time.
+    """WIDER FACE, photographs with a box around every face, read one at a time.
 
     Source: Yang, Luo, Loy & Tang (2016), WIDER FACE: a face detection benchmark.
 

@@ -26,7 +26,7 @@ def mlp(
     residual: bool = False,
     norm: Literal["layer", "batch"] | None = None,
 ) -> nn.Sequential:
-    """Return a chain of ``depth`` linear layers whose gradients grow or shrink by a known law.
+    """A chain of ``depth`` linear layers whose gradients grow or shrink by a known law.
 
     Layer 1 is ``h = W x``; every later layer is ``h = W φ(norm(h))``, so the activation φ stands
     between the layers and not after the last. Biases are zero and weights are normal with standard

@@ -21,7 +21,7 @@ class Residual(nn.Sequential):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the input plus what the chain makes of it."""
+        """The input plus what the chain makes of it."""
         output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         shortcut = input
         if input.shape != output.shape:
@@ -31,14 +31,14 @@ class Residual(nn.Sequential):
 
 
 def chain(**modules: nn.Module) -> nn.Sequential:
-    """Return the modules in sequence, each under its own name."""
+    """The modules in sequence, each under its own name."""
     return nn.Sequential(OrderedDict(modules))
 
 
 def convolution(
     number: int, fan_in: int, fan_out: int, norm: bool, stride: int = 1
 ) -> dict[str, nn.Module]:
-    """Return a 3 × 3 convolution that keeps the picture's size, normalised or not, and a ReLU."""
+    """A 3 × 3 convolution that keeps the picture's size, normalised or not, and a ReLU."""
     # batch normalisation subtracts the mean, and any bias with it
     convolution = nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=not norm)
     modules: dict[str, nn.Module] = {f"conv{number}": convolution}

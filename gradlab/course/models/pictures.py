@@ -15,7 +15,7 @@ _FULL_SIZE = ("alexnet", "vgg11", "vgg11_bn", "resnet18", "resnet50")
 def alexnet(
     width: int = 16, *, classes: int = 10, channels: int = 3, norm: bool = False
 ) -> nn.Sequential:
-    """Return an AlexNet for 32-pixel pictures: five convolutions and three linear layers.
+    """An AlexNet for 32-pixel pictures: five convolutions and three linear layers.
 
     Channels stand to each other as 1 : 3 : 6 : 4 : 4, a hidden linear layer has 64 ``width`` units,
     and the maxima overlap (3 × 3, stride 2); ``width=64`` gives the channels of the second source.
@@ -66,7 +66,7 @@ def vgg(
     channels: int = 3,
     norm: bool = False,
 ) -> nn.Sequential:
-    """Return a VGG for 32-pixel pictures: five stages of 3 × 3 convolutions, one linear layer.
+    """A VGG for 32-pixel pictures: five stages of 3 × 3 convolutions, one linear layer.
 
     The stages have 1, 2, 4, 8 and 8 times ``width`` channels and end in a 2 × 2 maximum, which
     leaves one pixel; ``width=64`` gives configurations A, B and D of the source. There, three
@@ -113,7 +113,7 @@ def resnet(
     channels: int = 3,
     norm: bool = True,
 ) -> nn.Sequential:
-    """Return a ResNet for small pictures: three stages of residual blocks, one linear layer.
+    """A ResNet for small pictures: three stages of residual blocks, one linear layer.
 
     ``depth = 6n + 2``: one convolution, then n blocks of two in each stage, at ``width``,
     2 ``width`` and 4 ``width`` channels, then the mean over pixels and a linear layer. Shortcuts
@@ -164,7 +164,7 @@ def resnet(
 
 
 def full_size(name: str, classes: int = 10) -> nn.Module:
-    """Return torchvision's own network of that name, untrained, for the budget ``gpu``.
+    """Torchvision's own network of that name, untrained, for the budget ``gpu``.
 
     Source: Krizhevsky 2014 (AlexNet), Simonyan & Zisserman 2015 (VGG), He et al. 2016 (ResNet), as
     torchvision builds and initialises them.

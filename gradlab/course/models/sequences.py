@@ -19,7 +19,7 @@ class Embedding(nn.Module):
         self.place = nn.Embedding(length, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return (batch, length, width)."""
+        """(batch, length, width)."""
         longest = self.place.num_embeddings
         if tokens.shape[-1] > longest:
             raise ValueError(f"a piece must have {longest} tokens at most, got {tokens.shape[-1]}")
@@ -41,7 +41,7 @@ class CausalAttention(nn.Module):
         self.heads = heads
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return (batch, length, width) of (batch, length, 3 width)."""
+        """(batch, length, width) of (batch, length, 3 width)."""
         parts = input.unflatten(-1, (3, self.heads, -1)).transpose(-2, -4)
         query, key, value = parts.unbind(-3)
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -52,7 +52,7 @@ class Recurrence(nn.LSTM):
     """torch's LSTM, from its first state on, without its last one."""
 
     def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
-        """Return (batch, length, width)."""
+        """(batch, length, width)."""
         output, _ = super().forward(input)
         return output
 
@@ -61,12 +61,12 @@ class Logits(nn.Linear):
     """A linear layer whose results stand in the second dimension, where a loss looks for them."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return (batch, characters, length)."""
+        """(batch, characters, length)."""
         return super().forward(input).movedim(-1, 1)
 
 
 def lstm(width: int = 64, depth: int = 1, *, characters: int = 128) -> nn.Sequential:
-    """Return a language model that reads a text from left to right: an LSTM.
+    """A language model that reads a text from left to right: an LSTM.
 
     An embedding, ``depth`` LSTM layers of ``width`` units, one linear layer. Everything starts as
     torch's own layers do; the state is zero at the start of each piece.
@@ -108,7 +108,7 @@ def transformer(
     length: int = 64,
     characters: int = 128,
 ) -> nn.Sequential:
-    """Return a language model that looks back at all it has read: a transformer.
+    """A language model that looks back at all it has read: a transformer.
 
     Tokens and places are embedded; each of ``depth`` blocks adds attention and then a perceptron
     with 4 ``width`` hidden units, each behind a layer normalisation; a last one stands before the

@@ -9,7 +9,7 @@ from gradlab.course.models.parts import chain, initialise
 def pruning_cnn(
     width: int = 32, *, channels: int = 3, size: int = 32, classes: int = 10
 ) -> nn.Sequential:
-    """Return the network whose weights are pruned: three convolutions and two linear layers.
+    """The network whose weights are pruned: three convolutions and two linear layers.
 
     Convolutions are 3 × 3 without padding; they have ``width``, 2 ``width`` and 2 ``width``
     channels, with a 2 × 2 maximum after the first two. Weights are Glorot-uniform and biases zero,
@@ -54,7 +54,7 @@ def pruning_cnn(
 def clipping_cnn(
     width: int = 32, *, channels: int = 3, size: int = 32, classes: int = 10
 ) -> nn.Sequential:
-    """Return the network whose gradients are clipped by value: two convolutions, two linear layers.
+    """The network whose gradients are clipped by value: two convolutions, two linear layers.
 
     Convolutions are 3 × 3 with padding 1; they have ``width`` and 2 ``width`` channels, each
     followed by a 2 × 2 maximum; the hidden linear layer has 4 ``width`` units. Weights and biases

@@ -1,8 +1,9 @@
-"""Running a grid: what is missing of an experiment, recorded as it ends."""
+"""Completing a grid: the runs that a file does not hold yet, each recorded as it ends."""
 
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from gradlab.course.sweep.records import Records
 from gradlab.course.sweep.workers import in_processes, over
 
 
-def run(
+def complete(
     experiment: Experiment,
     path: str | os.PathLike[str],
     *,
@@ -27,6 +28,7 @@ def run(
     workers: int = 1,
     resume: bool = False,
     progress: bool = True,
+    command: str | None = None,
 ) -> Records:
     """Make the runs of an experiment that a file does not hold yet, and return what it then holds.
 
@@ -43,10 +45,12 @@ def run(
             cores in each.
         resume: go on with a file that is there.
         progress: show it, with the time left, where there is a terminal.
+        command: what makes the runs again, for their provenance; None: this call.
 
     Raises:
         FileExistsError: the file is there, and ``resume`` is False.
         BlockingIOError: another sweep writes the file (not noticed on Windows).
+        ChildProcessError: a process cannot begin.
         ValueError: the file holds something else, or the grid is not one.
 
     Note:
@@ -55,9 +59,7 @@ def run(
     """
     whole("workers", workers)
     grid = experiment.grid(budget)
-    command = f"gradlab sweep {experiment.name} --budget {budget}"
-    if executor is None and workers > 1:
-        command += f" --workers {workers}"
+    command = command or _call(experiment, budget, workers)
     with opened(Path(path), resume=resume) as journal:
         for other in journal.records.provenance:
             if other.experiment != experiment.name:
@@ -67,9 +69,9 @@ def run(
         finished = {key(row.cell) for row in journal.records}
         missing = [cell for text, cell in grid.items() if text not in finished]
         outcomes = (
-            in_processes(experiment.run, missing, workers)
+            in_processes(experiment.measure, missing, workers)
             if executor is None
-            else over(executor, experiment.run, missing)
+            else over(executor, experiment.measure, missing)
         )
         with (
             closing(outcomes),
@@ -89,3 +91,18 @@ def run(
                 bar.update()
         journal.sort(grid)
     return read(path)
+
+
+def _call(experiment: Experiment, budget: str, workers: int) -> str:
+    """The call that makes the runs again, without the path of anybody's script."""
+    measure = experiment.measure
+    module = measure.__module__
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if module == "__main__" and script:
+        module = Path(script).stem
+    function = f"{module}.{getattr(measure, '__qualname__', type(measure).__qualname__)}"
+    shared = f", workers={workers}" if workers > 1 else ""  # the cores, which tells on times
+    return (
+        f"sweep.complete(Experiment({experiment.name!r}, ..., {function}), ..., "
+        f"budget={budget!r}{shared})"
+    )

@@ -27,7 +27,7 @@ _BEGINNINGS = (b'{"provenance": {', b'{"cell": {')
 
 
 def read(path: str | os.PathLike[str]) -> Records:
-    """Return the finished runs in a file.
+    """The finished runs in a file.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -40,7 +40,7 @@ def read(path: str | os.PathLike[str]) -> Records:
 
 
 def recorded(name: str) -> Records:
-    """Return the recorded runs of an experiment that ship with the course.
+    """The recorded runs of an experiment that ship with the course.
 
     Raises:
         FileNotFoundError: there are none.
@@ -51,7 +51,7 @@ def recorded(name: str) -> Records:
             return read(path)
     names = sorted(file.name[:-6] for file in folder.iterdir() if file.name.endswith(".jsonl"))
     raise FileNotFoundError(
-        f"no runs of {name!r} are recorded, only of {names}; make them: gradlab sweep {name}"
+        f"no runs of {name!r} ship with the course, only of {names}; your own: sweep.read(FILE)"
     )
 
 

@@ -53,7 +53,7 @@ class Provenance:
         experiment: its name.
         budget: which of its grids.
         machine: where the runs were made.
-        command: what makes the records again.
+        command: what makes the records again: a command, or a call.
         date: when the first of the runs ended, UTC.
     """
 

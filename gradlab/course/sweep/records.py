@@ -60,7 +60,7 @@ class Records:
         return iter(self.rows)
 
     def where(self, **wanted: object) -> Records:
-        """Return the runs whose cells hold the wanted values.
+        """The runs whose cells hold the wanted values.
 
         Raises:
             ValueError: no cell has such a name.
@@ -76,7 +76,7 @@ class Records:
         return replace(self, rows=tuple(chosen))
 
     def axis(self, name: str) -> list[Any]:
-        """Return the distinct values that the cells hold under a name.
+        """The distinct values that the cells hold under a name.
 
         Numbers in ascending order, so that two selections have their seeds in one order even while
         a sweep is not complete; anything else first seen first.
@@ -93,7 +93,7 @@ class Records:
         return sorted(distinct) if numbers else distinct
 
     def values(self, name: str, by: tuple[str, ...] = ("seed",)) -> NDArray[np.float64]:
-        """Return one number of each run as an array, with an axis for each name in ``by``.
+        """One number of each run as an array, with an axis for each name in ``by``.
 
         Args:
             name: in the results. ``"seconds"``: what the run took, unless a result says so.

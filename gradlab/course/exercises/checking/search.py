@@ -113,7 +113,7 @@ def _nothing_stored() -> Iterator[None]:
     """Hypothesis's notes go to a folder that is thrown away, not into the student's."""
     from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 
-    place = storage_directory(intent_to_write=False)
+    place: Any = storage_directory(intent_to_write=False)
     home = getattr(place, "home_directory", place)  # the folder itself, before Hypothesis 6.152
     with tempfile.TemporaryDirectory() as scratch:
         set_hypothesis_home_dir(scratch)

@@ -14,7 +14,7 @@ from gradlab.course.claims.claim import Claim, Verdict, Word
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.features.experiment import FULL, LENGTHS, MAP_LENGTHS, TIMED_LENGTHS
 from gradlab.course.lessons.features.lengths import LINEAR
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 
 _LOSS, _GAIN = 0.01 + 1e-6, 0.005  # accuracies are whole thousandths: exactly 0.01 is not more
 _KINDS = ("network", "pixels")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gradlab.course.lessons.features.curves import draw_explained, draw_maps
 from gradlab.course.lessons.features.experiment import FULL, LENGTHS
 from gradlab.course.lessons.features.lengths import LINEAR, NAMES
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 

@@ -57,7 +57,7 @@ def _maps(same: dict[str, Any]) -> list[tuple[str, int, bool]]:
     return maps
 
 
-def _run(cell: dict[str, Any]) -> dict[str, Any]:
+def _measure(cell: dict[str, Any]) -> dict[str, Any]:
     """Shorten, classify, count.
 
     Returns:
@@ -67,8 +67,8 @@ def _run(cell: dict[str, Any]) -> dict[str, Any]:
         the classifier of k numbers, without and with making the map, in units of training the
         classifier of all numbers; medians of three, measured in turn.
     """
-    vectors = _vectors(cell["data"], cell["features"], cell["unit"], cell["seed"])
-    short = shorten(vectors, cell["map"], cell["k"], seed=cell["seed"])
+    long = vectors(cell["data"], cell["features"], cell["unit"], cell["seed"])
+    short = shorten(long, cell["map"], cell["k"], seed=cell["seed"])
     told = (
         "accuracy",
         "train_accuracy",
@@ -77,14 +77,14 @@ def _run(cell: dict[str, Any]) -> dict[str, Any]:
         "classifier_parameters",
     )
     result = {name: round(getattr(short, name), 4) for name in told}
-    return result | (_timed(cell, vectors) if cell["timed"] else {})
+    return result | (_timed(cell, long) if cell["timed"] else {})
 
 
-def _timed(cell: dict[str, Any], vectors: Vectors) -> dict[str, float]:
+def _timed(cell: dict[str, Any], long: Vectors) -> dict[str, float]:
     ratios = []
     for _ in range(3):
-        full = shorten(vectors, "none", FULL)
-        short = shorten(vectors, cell["map"], cell["k"], seed=cell["seed"])
+        full = shorten(long, "none", FULL)
+        short = shorten(long, cell["map"], cell["k"], seed=cell["seed"])
         seconds = np.array([short.classifier_seconds, short.classifier_seconds + short.map_seconds])
         ratios.append(seconds / full.classifier_seconds)
     classifier_time, whole_time = np.median(ratios, axis=0)
@@ -95,11 +95,11 @@ def _timed(cell: dict[str, Any], vectors: Vectors) -> dict[str, float]:
 
 
 @lru_cache(maxsize=1)
-def _vectors(source: str, kind: str, unit: bool, seed: int) -> Vectors:
+def vectors(source: str, kind: str, unit: bool, seed: int) -> Vectors:
     """The vectors that all cells share which differ only in map and length."""
     network = _network(source, seed) if kind == "network" else None
-    vectors = Vectors.of(*_split(source, seed), network)
-    return vectors.unit_length() if unit else vectors
+    found = Vectors.of(*_split(source, seed), network)
+    return found.unit_length() if unit else found
 
 
 @lru_cache(maxsize=1)
@@ -124,5 +124,8 @@ def _network(source: str, seed: int) -> nn.Sequential:
 
 
 EXPERIMENT = Experiment(
-    "features", "Feature vectors of digits, shortened to k numbers and classified.", _cells, _run
+    "features",
+    "Feature vectors of digits, shortened to k numbers and classified.",
+    _cells,
+    _measure,
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradlab.course.claims.claim import Claim, Verdict, Word
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.pruning.questions import AMOUNTS, LARGEST
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 
 Accuracies = NDArray[np.float64]  # (seeds, amounts)
 

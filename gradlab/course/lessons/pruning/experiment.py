@@ -47,7 +47,7 @@ def cells(budget: str) -> list[dict[str, Any]]:
     return [{"seed": seed} | common | asked for seed in range(seeds) for asked in questions]
 
 
-def run(cell: Mapping[str, Any]) -> dict[str, Any]:
+def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     """What one cell measured: numbers, or lists with a value for each amount.
 
     Args:
@@ -62,5 +62,5 @@ EXPERIMENT = Experiment(
     "pruning",
     "Which weights can go: by importance, sparsity and layer, and what it saves",
     cells,
-    run,
+    measure,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gradlab.course.lessons.pruning.curves import Curves, Runs
 from gradlab.course.lessons.pruning.questions import AMOUNTS
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 
 
 def gap_panel(records: Records) -> Gap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradlab.course.lessons.pruning.curves import Curves, Runs
 from gradlab.course.lessons.pruning.questions import AMOUNTS
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 
 
 def sensitivity_panel(records: Records) -> Curves:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradlab.course.lessons.pruning.picture import draw_bars
 from gradlab.course.lessons.pruning.questions import CHANNEL_AMOUNTS
-from gradlab.course.sweep import Records
+from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 

@@ -11,7 +11,7 @@ from gradlab.course.lessons.race.picture import draw_race, draw_trace
 from gradlab.draw.style import CYCLE, draw_legend
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
-from gradlab.training import Run
+from gradlab.training.run import Run
 
 _LOSSES, _NORMS = (1e-2, 1e3), (1e-2, 1e8)
 
