@@ -130,7 +130,7 @@ def measure(page, presses):
         for panel, its_times in zip(panels, times, strict=True):
             took = press(panel, key)
             if took is None:
-                raise RuntimeError(f"no new picture within 20 s of {key}: {panel.readout()!r}")
+                raise RuntimeError(f"no new picture within 20 s of {key}: {panel.state()[1]!r}")
             if turn >= 0:
                 its_times.append(took)
     return times
