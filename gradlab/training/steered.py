@@ -52,7 +52,7 @@ class Steered:
         ``torch.use_deterministic_algorithms`` says which. A model whose state is not all in its
         ``state_dict()`` does not come back whole either. A step draws from generators of the run's
         own, which start where torch's are now; it refuses ``torch.utils.checkpoint`` around
-        dropout, and on CUDA the dropout of an RNN (``gradlab.steering.random`` says why). And each
+        dropout, and on CUDA the dropout of an RNN (``gradlab.training.random`` says why). And each
         branch is one seed.
 
     >>> import torch
