@@ -101,12 +101,12 @@ def test_reset_brings_back_the_first_picture_and_words(model):
 
 def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
     panel = panels.threshold(model)
-    after = panel._bars.after.get_data()
+    after = panel.bars.after.get_data()
     above = after.edges[:-1] >= panel.threshold.value
     assert not after.values[above].any()
     nonzero = (flat(model) != 0).double().mean().item()
     assert after.values.sum() == pytest.approx(nonzero)
-    assert panel._bars.before.get_data().values.sum() == pytest.approx(nonzero)
+    assert panel.bars.before.get_data().values.sum() == pytest.approx(nonzero)
 
 
 def test_tensors_and_histograms_make_the_same_panel(model):

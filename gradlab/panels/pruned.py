@@ -124,13 +124,13 @@ class SparsityPanel(Panel):
         most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
 
         self._marker = draw_sparsity_axis(left, "accuracy on unseen data")
-        self._curve = draw_band(left, "measured", 0)
-        (self._dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
-        self._shares = draw_shares(right, names, some.counts.sum(1).tolist())
-        self._scores = draw_scores(below, _EDGES, most)
-        self._holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
-        parts = (self._marker, self._curve, self._shares, self._scores, self._holes)
-        return LivePicture(figure, [*(a for part in parts for a in part.artists), self._dot])
+        self.curve = draw_band(left, "measured", 0)
+        (self.dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
+        self.shares = draw_shares(right, names, some.counts.sum(1).tolist())
+        self.scores = draw_scores(below, _EDGES, most)
+        self.holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
+        parts = (self._marker, self.curve, self.shares, self.scores, self.holes)
+        return LivePicture(figure, [*(a for part in parts for a in part.artists), self.dot])
 
     def show(self) -> str:
         """Look up what goes; what accuracy that leaves is measured once the slider rests."""
@@ -138,19 +138,19 @@ class SparsityPanel(Panel):
         ranked = self._ranked[importance]
         cut = ranked.ranking.cut(amount, per_layer=scope != SCOPES[0])
         self._marker.move(on_sparsity_axis(amount), f"sparsity {amount:.0%}")
-        self._shares.move(cut.per_layer, cut.total)
-        self._scores.move(ranked.going(cut), ranked.counts.sum(0))
+        self.shares.move(cut.per_layer, cut.total)
+        self.scores.move(ranked.going(cut), ranked.counts.sum(0))
         together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
         relative = abs(cut.thresholds[0]) / ranked.largest
-        self._scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
+        self.scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
         stays = _tiles(cut.mask(cut.layers[0]))
-        self._holes.move(np.where(stays, self._weights, np.nan))
+        self.holes.move(np.where(stays, self._weights, np.nan))
 
         curve = [self._measured.get((importance, scope, at), np.nan) for at in GRID]
-        self._curve.move(GRID, curve, curve, curve)
+        self.curve.move(GRID, curve, curve, curve)
         accuracy = self._measured.get(self._setting)
-        self._dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
-        self._dot.set_visible(accuracy is not None)
+        self.dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
+        self.dot.set_visible(accuracy is not None)
         return f"{amount:.0%} by {importance}, {scope}: {self._said(cut, accuracy)}"
 
     def measure(self) -> float:
