@@ -1,12 +1,14 @@
 """A panel's controls change its picture and its words, and nothing that a reader does breaks it."""
 
 import base64
+import io
 import math
 import re
 
 import ipywidgets
 import pytest
 import torch
+from PIL import Image
 
 from gradlab import clip, panels
 from gradlab.course import models
@@ -126,10 +128,13 @@ def test_what_the_picture_cannot_hold_is_said():
 
 def test_the_mime_bundle_holds_a_widget_a_picture_and_words(model):
     panel = panels.threshold(model)
-    bundle = panel._repr_mimebundle_()
+    bundle, about = panel._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert base64.b64decode(bundle["image/png"]) == panel.picture.png
+    png = base64.b64decode(bundle["image/png"])
+    assert png == panel.picture.png
     assert bundle["text/plain"] == panel.readout
+    shown, pixels = about["image/png"], Image.open(io.BytesIO(png))
+    assert pixels.size == (2 * shown["width"], 2 * shown["height"])
 
 
 @pytest.mark.parametrize(
@@ -293,7 +298,7 @@ def test_a_question_without_a_right_answer_is_refused(choices, truth, message):
 
 def test_a_stored_prediction_keeps_its_words_and_its_picture():
     asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
-    bundle = asked._repr_mimebundle_()
+    bundle, _ = asked._repr_mimebundle_()
     assert bundle["text/plain"] == asked.readout
     assert base64.b64decode(bundle["image/png"]) == asked.panel.picture.png
 

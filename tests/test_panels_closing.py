@@ -34,7 +34,7 @@ def test_a_closed_panel_holds_nothing_and_says_so():
     for touch in touches:
         with pytest.raises(AttributeError, match="This Reciprocal is closed"):
             touch()
-    assert "closed" in panel._repr_mimebundle_()["text/plain"]
+    assert "closed" in panel._repr_mimebundle_()[0]["text/plain"]
     slider.value = 0  # nobody is there to fail
 
 

@@ -54,7 +54,8 @@ class Prediction(Closing):
         idea: str,
         choices: Sequence[str] | None,
     ) -> None:
-        self.panel, self._question, self._truth, self._idea = panel, question, truth, idea
+        self.panel, self.picture = panel, panel.picture
+        self._question, self._truth, self._idea = question, truth, idea
         self._choices = choices
         self.field = (
             ipywidgets.Text(placeholder="a number", description="I predict")
@@ -80,11 +81,6 @@ class Prediction(Closing):
         return "\n".join(
             part for part in (self._question, self._verdict, self.panel.readout) if part
         )
-
-    @property
-    def png(self) -> bytes:
-        """The panel's picture."""
-        return self.panel.png
 
     def answer(self, value: float | str) -> None:
         """Commit to an answer: say how far off it is, and unlock the panel.

@@ -17,6 +17,7 @@ from weakref import WeakSet
 import ipywidgets
 
 from gradlab.panels import kernel
+from gradlab.panels.live import LivePicture
 
 
 class Closing(ipywidgets.VBox):
@@ -29,6 +30,8 @@ class Closing(ipywidgets.VBox):
     Args:
         children: from top to bottom. One that is ``Closing`` itself is not closed with this one.
     """
+
+    picture: LivePicture
 
     _was_seen: bool
     _made: kernel.Run | None
@@ -52,11 +55,6 @@ class Closing(ipywidgets.VBox):
     @abstractmethod
     def readout(self) -> str:
         """What it shows, in words."""
-
-    @property
-    @abstractmethod
-    def png(self) -> bytes:
-        """Its picture as it is now, as the bytes of a PNG file."""
 
     @property
     def closed(self) -> bool:
@@ -89,12 +87,14 @@ class Closing(ipywidgets.VBox):
         again = made and now and made.cell == now.cell and made.request != now.request
         return bool(again) or (self._was_seen and not self._view_count)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.closed:
-            return {"text/plain": self._gone}
+            return {"text/plain": self._gone}, {}
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        png = base64.b64encode(self.png).decode()
-        return bundle | {"text/plain": self.readout, "image/png": png}
+        png = base64.b64encode(self.picture.png).decode()
+        width, height = self.picture.size  # the file has twice as many pixels
+        data = bundle | {"text/plain": self.readout, "image/png": png}
+        return data, {"image/png": {"width": width, "height": height}}
 
     @property
     def _gone(self) -> str:

@@ -52,11 +52,6 @@ class Panel(Closing):
         """What the panel shows, in words."""
         return self._readout
 
-    @property
-    def png(self) -> bytes:
-        """Its picture as it is now, as the bytes of a PNG file."""
-        return self.picture.png
-
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
         for control, value in zip(self.controls, self._start, strict=True):
