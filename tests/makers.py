@@ -60,7 +60,7 @@ def _sparsity():
 
 def _steer():
     panel = panels.steer(steered())
-    panel.step(21)  # beyond the first axes
+    panel.step(21)  # beyond the first axes: drawn anew
     return panel
 
 
