@@ -1,7 +1,7 @@
 """The panels on pruning show what pruning does and what was recorded, and say it."""
 
 import re
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -77,11 +77,40 @@ def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(p
     panel.amount.value = 0.33
     assert "measured when the slider rests" in panel.readout
     assert not panel._dot.get_visible()
-    end = time.monotonic() + 30
-    while "measured when the slider rests" in panel.readout and time.monotonic() < end:
-        time.sleep(0.02)
+    assert panel.measuring.wait(30)
     assert " unpruned." in panel.readout
     assert panel._dot.get_visible()
+
+
+def test_a_measurement_that_fails_is_said_and_logged_and_the_next_move_measures_again(
+    model, batches, monkeypatch
+):
+    logged, errors = [], []
+    monkeypatch.setattr(threading, "excepthook", lambda args: logged.append(args.exc_value))
+
+    def accuracy(pruned):
+        if errors:
+            raise errors.pop()
+        return 0.5
+
+    panel = panels.sparsity(model, batches, accuracy)
+    errors.append(OSError("no such images"))
+    panel.amount.value = 0.41
+    assert panel.measuring.wait(30)
+    assert isinstance(logged[0], OSError)
+    assert panel.readout.startswith("This panel failed. OSError: no such images.")
+    panel.amount.value = 0.42
+    assert panel.measuring.wait(30)
+    assert " unpruned." in panel.readout
+
+
+def test_a_closed_panel_measures_nothing(model, batches, images):
+    panel = panels.sparsity(model, batches, images.accuracy)
+    panel.amount.value = 0.43
+    measuring = panel.measuring
+    panel.close()
+    assert measuring.wait(0)
+    assert not measuring.going
 
 
 @pytest.mark.parametrize("importance", [*prune.IMPORTANCES, "largest first"])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
@@ -17,7 +16,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.figure import powers_of_ten
+from gradlab.draw.figure import font, powers_of_ten
 from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD
 
 
@@ -60,7 +59,7 @@ def draw_glyphs(axes: Axes) -> Glyphs:
 
 def _glyph(digit: int) -> Path:
     """A digit as a marker; matplotlib's own markers of text have the reader's font."""
-    path = TextPath((0, 0), str(digit), prop=FontProperties(family="DejaVu Sans"), usetex=False)
+    path = TextPath((0, 0), str(digit), prop=font(10), usetex=False)
     middle = path.get_extents().get_points().mean(0)
     return Path(path.vertices - middle, path.codes)
 
