@@ -14,6 +14,12 @@ def _recorded():
     return panel
 
 
+def _steer():
+    panel = makers.PANELS["steer"]()
+    panel.step(21)  # beyond the first axes: drawn anew
+    return panel
+
+
 class _Lengths:
     """The picture of the panel of lengths, which measures times, with times of its own."""
 
@@ -30,4 +36,4 @@ class _Lengths:
             bars.move([0.1, 0.2], [0.5, 3])
 
 
-PANELS = makers.PANELS | {"lengths": _Lengths, "recorded": _recorded}
+PANELS = makers.PANELS | {"lengths": _Lengths, "recorded": _recorded, "steer": _steer}
