@@ -59,9 +59,9 @@ def _sparsity():
 
 
 def _steer():
-    panel = panels.steer(steered())
-    panel.step(21)  # beyond the first axes
-    return panel
+    run = steered()
+    run.step(10)
+    return panels.steer(run)
 
 
 PANELS = {

@@ -25,7 +25,6 @@ LOOK = """async (panel, [known, patience]) => {
   const words = () => [...panel.querySelectorAll('.widget-html-content')]
     .map(part => part.innerText).join('\\n').trim();
   const shown = () => [...panel.querySelectorAll('img')].map(image => image.src).join() + words();
-  panel.scrollIntoViewIfNeeded();
   while (shown() === known && performance.now() < end) await new Promise(go => setTimeout(go, 5));
   const now = shown(), images = [...panel.querySelectorAll('img')];
   if (!images.length) throw new Error('the panel shows no picture');
@@ -104,6 +103,7 @@ class Panel:
 
     def wait_until(self, truth, what, timeout=10, at_rest=False):
         """The first state for which `truth(picture, readout)` holds; of sharp pictures, at rest."""
+        self.output.scroll_into_view_if_needed()
         end = time.monotonic() + timeout
         known = None
         while (left := end - time.monotonic()) > 0:

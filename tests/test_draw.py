@@ -5,9 +5,10 @@ import threading
 
 import matplotlib as mpl
 import pytest
+from makers import recording
 from matplotlib import style
 from matplotlib.lines import Line2D
-from pictures import PANELS, run
+from pictures import PANELS
 
 from gradlab import report
 from gradlab.panels.live import LivePicture, subplots
@@ -113,7 +114,7 @@ def plain(name):
 
 
 def figure(folder, width):
-    return report.save(run(), folder / "run.png", width=width).read_bytes()
+    return report.save(recording(), folder / "run.png", width=width).read_bytes()
 
 
 @pytest.mark.parametrize("guest", STYLES)
@@ -194,8 +195,8 @@ def test_what_another_thread_sets_while_a_picture_is_drawn_stays():
 
 def test_saving_a_figure_writes_at_most_the_kind_of_fonts_and_puts_it_back(writes, tmp_path):
     before = mpl.rcParams.copy()  # not `dict`, which would choose a backend
-    report.save(run(), tmp_path / "run.png")
+    report.save(recording(), tmp_path / "run.png")
     assert writes == []
-    report.save(run(), tmp_path / "run.pdf")
+    report.save(recording(), tmp_path / "run.pdf")
     assert set(writes) == {"pdf.fonttype"}
     assert mpl.rcParams.copy() == before

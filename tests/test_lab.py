@@ -199,7 +199,7 @@ def each(panels, request):
 
 
 def state(panel):
-    return panel.wait_until(lambda *_: True, "the picture rests", at_rest=True)
+    return panel.wait_until(lambda _, words: words, "the picture rests", at_rest=True)
 
 
 def reset(panel, start):

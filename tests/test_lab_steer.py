@@ -45,12 +45,6 @@ def step(words):
     return int(re.match(r"Step (\d+)", words)[1])
 
 
-def test_its_sliders_obey_the_laws_of_all_panels(panel):
-    test_lab.test_every_slider_follows_the_keys_to_both_ends_and_reset_brings_it_back([panel])
-    test_lab.test_one_key_press_is_seen_in_the_picture_and_in_words([panel])
-    test_lab.test_every_slider_follows_the_mouse([panel])
-
-
 def test_it_plays_follows_a_slider_meanwhile_and_pauses(panel):
     start = panel.state()
     panel.click("Play")
