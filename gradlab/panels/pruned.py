@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
 from math import ceil, sqrt
 from threading import RLock
 
@@ -23,16 +22,15 @@ from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
 from gradlab.panels.background import Background
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
+from gradlab.panels.ranked import EDGES, Ranked
 from gradlab.prune import IMPORTANCES
-from gradlab.prune.ranking import Cut, Ranking
-from gradlab.prune.scores import Scores
+from gradlab.prune.ranking import Cut
 from gradlab.prune.weights import prunable, refuse_masks
 
 LARGEST = "largest first"
 SCOPES = ("all layers together", "each layer alone")
 GRID = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
-_EDGES = np.geomspace(1e-5, 1, 61)  # of scores, relative to the largest
 _REST = 0.15  # seconds without a move, after which the setting is measured
 
 
@@ -89,7 +87,7 @@ class SparsityPanel(Panel):
         self._model, self._accuracy = model, accuracy
         scores = {name: prune.score(model, name, batches) for name in IMPORTANCES}
         scores[LARGEST] = scores["magnitude"].reversed()
-        self._ranked = {name: _Ranked.of(found) for name, found in scores.items()}
+        self._ranked = {name: Ranked.of(found) for name, found in scores.items()}
         self._measured: dict[tuple[str, str, float], float] = {}
         self._evaluating = RLock()
         self._rests_at = 0.0
@@ -127,7 +125,7 @@ class SparsityPanel(Panel):
         self.curve = draw_band(left, "measured", 0)
         (self.dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
         self.shares = draw_shares(right, names, some.counts.sum(1).tolist())
-        self.scores = draw_scores(below, _EDGES, most)
+        self.scores = draw_scores(below, EDGES, most)
         self.holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
         parts = (self._marker, self.curve, self.shares, self.scores, self.holes)
         return LivePicture(figure, [*(a for part in parts for a in part.artists), self.dot])
@@ -142,7 +140,7 @@ class SparsityPanel(Panel):
         self.scores.move(ranked.going(cut), ranked.counts.sum(0))
         together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
         relative = abs(cut.thresholds[0]) / ranked.largest
-        self.scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
+        self.scores.marker.move(float(np.clip(relative, EDGES[0], 1)) if together else None)
         stays = _tiles(cut.mask(cut.layers[0]))
         self.holes.move(np.where(stays, self._weights, np.nan))
 
@@ -226,42 +224,6 @@ class SparsityPanel(Panel):
             f"{found} {cut.zeros.sum():,} of {cut.sizes.sum():,} weights are zero, from {layers}."
             + gone * bool(cut.emptied)
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Ranked:
-    """A ranking, and how many weights of each layer have which score.
-
-    Args:
-        ranking: of all weights.
-        largest: magnitude of a score.
-        counts: (L, bars) weights of each layer in each bar.
-        before: (L, bars) weights of each layer that go before those of the bar.
-    """
-
-    ranking: Ranking
-    largest: float
-    counts: NDArray[np.int64]
-    before: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, scores: Scores) -> _Ranked:
-        ranking = prune.rank(scores)
-        magnitudes = np.abs(np.nan_to_num(ranking.sorted_scores, neginf=0))
-        largest = float(magnitudes.max()) or 1.0
-        bars = np.searchsorted(_EDGES[1:-1], magnitudes / largest, side="right")
-        counts = np.stack(
-            [np.bincount(bars[places], minlength=len(_EDGES) - 1) for places in ranking.places]
-        )
-        before = counts.cumsum(1) - counts
-        if bars[0] > bars[-1]:  # the largest go first
-            before = counts[:, ::-1].cumsum(1)[:, ::-1] - counts
-        return cls(ranking, largest, counts, before)
-
-    def going(self, cut: Cut) -> NDArray[np.int64]:
-        """(bars,) how many weights of each bar go."""
-        going = np.clip(cut.zeros[:, None] - self.before, 0, self.counts)
-        return np.asarray(going.sum(0))
 
 
 def _tiles(weight: Tensor) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def played(panel, steps, answers=None):
     low, high = panel.learning_rate.value, panel.learning_rate.value * 10**0.05
     panel.play()
     start = moved = time.perf_counter()
-    while panel._run.position < steps:
+    while panel.run.position < steps:
         time.sleep(0.002)
         if answers is not None and time.perf_counter() > moved + 0.1:
             moved = time.perf_counter()
