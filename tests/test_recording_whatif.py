@@ -262,7 +262,8 @@ def test_a_threshold_that_never_fires_says_so():
     ],
 )
 def test_a_rule_is_judged_by_how_often_it_fired(fires, word):
-    found = judge(np.ones(100), np.arange(100) < fires, clip.ByNorm(1.0))
+    sgd = {"name": "SGD", "groups": [{"lr": 0.1}]}
+    found = judge(np.ones(100), np.arange(100) < fires, clip.ByNorm(1.0), sgd)
     assert found.word == word
     assert found.fraction == fires / 100
     assert ("normalised gradient descent" in found.because) == (word == "step-size limiter")

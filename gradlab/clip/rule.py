@@ -47,8 +47,8 @@ class Clipped:
 
     Note:
         For a rule on the norm of everything the coefficient is the factor applied to every
-        gradient. For the other rules it is an average over directions that were treated differently: two
-        steps with the same coefficient may have been turned by different angles.
+        gradient. For the other rules it is an average over directions that were treated
+        differently: two steps with the same coefficient may have been turned by different angles.
     """
 
     total_norm: Tensor

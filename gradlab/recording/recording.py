@@ -54,6 +54,9 @@ class Recording:
         nonfinite: step -> name of the first parameter whose gradient was not finite.
         skipped: steps that an AMP gradient scaler skipped; they have no row above.
         clip: the rule that clipped, without what it has seen; None: nothing did.
+        optimizer: its class as ``name``, and in ``groups`` the settings of each group of parameters
+            at the first step, with the number of ``parameters``; None: not known.
+        learning_rate: (n,) float64; of the optimizer's first group; NaN: not known.
         every: how many steps apart the histograms are.
         histograms: step -> layer -> ``LogHistogram``, at m of the steps.
         weight_norms: (m, L) float64; of the weights at those steps, before the update.
@@ -73,6 +76,8 @@ class Recording:
     histograms: Histograms
     weight_norms: NDArray[np.float64]
     norms_after: NDArray[np.float64]
+    optimizer: Mapping[str, Any] | None
+    learning_rate: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         for value in (*vars(self).values(), *vars(self.histograms).values()):
@@ -156,15 +161,17 @@ class Recording:
         Note:
             It knows this run only, with its learning rate: see the note of ``what_if``.
         """
-        return suggest(self.total_norm, self.clip)
+        return suggest(self.total_norm, self.clip, self.optimizer)
 
     def judge(self) -> Judgement:
-        """What the rule that clipped WAS, by how often it fired.
+        """What the rule that clipped WAS, by how often it fired, and to this optimizer.
 
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
-        ``"step-size limiter"``, that is, normalised gradient descent. Else ``"in between"``.
+        ``"step-size limiter"``, and then its ``role`` says what the threshold's value does: under
+        SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``.
         """
-        return judge(self.total_norm, self.fired, self.clip)
+        numel = int(self.sizes.sum())
+        return judge(self.total_norm, self.fired, self.clip, self.optimizer, numel)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
@@ -182,6 +189,8 @@ class Recording:
             | {
                 "layers": np.array(self.layers, np.str_),
                 "clip": np.array(json.dumps(self.clip and self.clip.to_dict())),
+                "optimizer": np.array(json.dumps(self.optimizer)),
+                "learning_rate": self.learning_rate,
                 "nonfinite_steps": np.array(list(self.nonfinite), np.int64),
                 "nonfinite_layers": np.array(list(self.nonfinite.values()), np.str_),
             },
@@ -272,9 +281,12 @@ def load(folder: str | PathLike[str]) -> Recording:
         clip = json.loads(str(found["clip"]))
     except KeyError as error:
         raise ValueError(f"{folder} is no whole recording: it lacks {error}") from error
+    nowhere = np.full(len(plain["total_norm"]), np.nan)  # an older recording does not say
     return Recording(
         layers=layers,
         clip=clip and Rule.from_dict(clip),
+        optimizer=json.loads(str(found.get("optimizer", "null"))),
+        learning_rate=found.get("learning_rate", nowhere),
         nonfinite=dict(bad),
         histograms=Histograms(layers=layers, **counted),
         **plain | {name: int(plain[name]) for name in ("skipped", "every")},
