@@ -129,14 +129,13 @@ def _linear(name: str, groups: list[dict[str, Any]], decay: bool) -> Answer:
     sometimes = f"Under {name} a clipped step is shorter, by the coefficient."
     if any(group.get("momentum") for group in groups):
         sometimes = f"Under {name} a clipped gradient moves the momentum less, by the coefficient."
-    if not decay:
-        always = f"which under {name} is normalised gradient descent: learning rate and max_norm act as one"
-        return Answer("scales the step", always, sometimes)
-    always = (
-        f"which under {name} is normalised gradient descent: learning rate and max_norm act as one on the "
-        "gradient's part of the step, and weight decay goes by the learning rate alone"
+    is_one = (
+        f"which under {name} is normalised gradient descent: learning rate and max_norm act as one"
     )
-    return Answer("scales the gradient's part", always, sometimes)
+    if not decay:
+        return Answer("scales the step", is_one, sometimes)
+    apart = "on the gradient's part of the step, and weight decay goes by the learning rate alone"
+    return Answer("scales the gradient's part", f"{is_one} {apart}", sometimes)
 
 
 def _same(name: str, does: str, groups: list[dict[str, Any]]) -> Answer:
