@@ -61,6 +61,8 @@ def recording_of(made, **changes):
         histograms=Histograms.joined(names, each),
         weight_norms=np.ones((len(each), len(names))),
         norms_after=norms[::EVERY],
+        optimizer=None,
+        learning_rate=np.full(len(made), 0.1),
     )
     return replace(given, **changes)
 
@@ -185,10 +187,12 @@ def test_the_readout_says_how_hard_where_and_that_it_is_a_counterfactual(panel, 
     panel.threshold.value = 30.0
     norms = recording.total_norm
     largest = recording.layers[recording.layer_norms[7].argmax()]
+    share = 100 * (recording.layer_norms[7].max() / norms[7]) ** 2
     assert panel.readout == (
         "max_norm = 30.0: would have clipped 1 of 40 steps (2.5 %): an explosion guard. "
         f"Smallest coefficient {30 / norms[7]:#.3g}, at step 7, where {largest} has the largest "
-        f"gradient. Largest norm {norms[7]:.0f} → 30.0, "
+        f"gradient. Over these steps {largest} spends {share:#.3g} % of ‖g‖². "
+        f"Largest norm {norms[7]:.0f} → 30.0, "
         f"median {np.median(norms):#.3g} → {np.median(norms):#.3g}. "
         "The run itself: nothing clipped in this run. This is about the recorded gradients: with "
         "another threshold the run would have gone elsewhere."
@@ -321,6 +325,8 @@ def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
         match=r"clip must be a rule with a fixed threshold .* got 'by norm, at a percentile'",
     ):
         compared(recording, clip.Percentile)
+    with pytest.raises(TypeError, match=r"got 'by norm, per layer, at its average \(AdaGC\)'"):
+        compared(recording, clip.AdaGC)
 
 
 def test_no_coefficient_leaves_the_picture(made):

@@ -10,7 +10,16 @@ import torch
 from torch import nn
 
 from gradlab import panels
-from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer
+from gradlab.clip import (
+    AdaGC,
+    Adaptive,
+    ByNorm,
+    ByValue,
+    Percentile,
+    PerLayer,
+    SkipSpikes,
+    ZClip,
+)
 from gradlab.course.prediction import predict
 from gradlab.training import Steered
 
@@ -99,6 +108,9 @@ def test_a_moved_setting_holds_from_the_next_step_on(panel):
         ("by value", ByValue, "clip_value"),
         ("adaptive (AGC)", Adaptive, "clip_factor"),
         ("by norm, at a percentile", Percentile, "percentile"),
+        ("by norm, at a z-score (ZClip)", ZClip, "z_thresh"),
+        ("by norm, per layer, at its average (AdaGC)", AdaGC, "lambda_rel"),
+        ("skip spikes", SkipSpikes, "sigma_factor"),
     ],
 )
 def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slider):
@@ -109,10 +121,21 @@ def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slid
     panel.step(2)
     assert f"clipped {name}" in panel.readout
     if slider:
-        before = state(panel)
-        panel.thresholds[slider].value = 10 ** panel.thresholds[slider].min
+        before, throttle = state(panel), panel.thresholds[slider]
+        ends = 10**throttle.min, 10**throttle.max
+        assert kind.smallest_bound <= ends[0] <= throttle.value < ends[1]
+        throttle.value = ends[slider == "lambda_rel"]  # which starts near the least there is
         assert panel.readout != before[1]
-        assert (panel.picture.png != before[0]) == (slider not in ("clip_factor", "percentile"))
+        assert (panel.picture.png != before[0]) == (slider in ("max_norm", "clip_value"))
+
+
+def test_a_rule_keeps_what_it_has_seen_when_its_threshold_is_turned(panel):
+    panel.clip.value = ZClip.label
+    panel.step(4)
+    panel.thresholds["z_thresh"].value = 1.0
+    assert panel._run.clip.state_dict()["steps"] == 4
+    panel.clip.value = SkipSpikes.label
+    assert panel._run.clip.state_dict()["norms"].isnan().all()
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_weights_are_those_of_the_bare_loop_when_nothing_clips():
     run(theirs, sgd(theirs))
     assert same_weights(ours, theirs)
     assert not recorder.recording.fired.any()
-    assert recorder.recording.rule is None
+    assert recorder.recording.clip is None
     assert set(recorder.recording.coefficient) == {1.0}
 
 

@@ -39,18 +39,22 @@ def test_a_frame_has_a_row_for_each_step_and_layer_with_a_gradient(recording):
         "layer",
         "size",
         "norm",
+        "share",
         "weight_norm",
         "norm_after",
         "total_norm",
         "coefficient",
         "fired",
+        "learning_rate",
     ]
     for row in frame.itertuples():
         column = recording.layers.index(row.layer)
         np.testing.assert_equal(row.norm, recording.layer_norms[row.step, column])
         np.testing.assert_equal(row.total_norm, recording.total_norm[row.step])
         assert row.size == recording.sizes[column]
+        np.testing.assert_equal(row.share, recording.shares()[row.step, column])
         assert row.fired == recording.fired[row.step]
+        assert row.learning_rate == 0.01
     looked = frame[frame.step == 2]
     np.testing.assert_array_equal(looked.weight_norm, recording.weight_norms[1])
     np.testing.assert_array_equal(looked.norm_after, recording.norms_after[1])

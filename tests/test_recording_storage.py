@@ -71,7 +71,7 @@ def test_a_recording_without_a_rule_comes_back_without_one(tmp_path):
     model = nn.Linear(2, 1)
     recording = record(model, torch.optim.SGD(model.parameters(), lr=0.1)).recording
     recording.save(tmp_path)
-    assert load(tmp_path).rule is None
+    assert load(tmp_path).clip is None
 
 
 def test_saving_again_leaves_one_recording(tmp_path):

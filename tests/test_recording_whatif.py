@@ -110,6 +110,34 @@ def test_a_percentile_is_answered_exactly_by_seeing_all_steps_again(percentile):
     agree(RECORDED.what_if(clip.Percentile(percentile)), clip.Percentile(percentile), 2e-5)
 
 
+MOVING = [
+    clip.ZClip(1.0, warmup_steps=3),
+    clip.ZClip(0.5, alpha=0.5, warmup_steps=2, mode="mean", max_norm=30.0),
+    clip.AdaGC(warmup_steps=3),
+    clip.AdaGC(1.5, 0.5, 2, lambda_abs=math.inf),
+]
+
+
+@pytest.mark.parametrize("rule", MOVING, ids=repr)
+def test_a_rule_that_moves_is_answered_exactly_by_what_it_would_have_seen(rule):
+    found = RECORDED.what_if(rule)
+    assert 0 < found.fired.sum() < STEPS
+    agree(found, rule.with_bound(rule.bound), 2e-5)
+    assert RECORDED.what_if(rule).coefficient.tolist() == found.coefficient.tolist()
+
+
+def test_skipped_spikes_are_answered_exactly():
+    made = [gradients()[step % 2] for step in range(40)]
+    made[30] = {name: 1e3 * gradient for name, gradient in made[30].items()}
+    rule = clip.SkipSpikes(window=20)
+    run, unclipped = fed(rule, made=made), fed(made=made)
+    found = unclipped.what_if(rule)
+    assert list(np.flatnonzero(found.fired)) == list(np.flatnonzero(run.fired)) == [30]
+    assert found.coefficient.tolist() == run.coefficient.tolist()
+    assert found.norm_after[30] == 0
+    assert (run.norms_after[30] == 0).all()
+
+
 @given(THRESHOLDS)
 def test_a_bound_on_values_is_answered_within_the_stated_error(clip_value):
     rule = clip.ByValue(clip_value)
@@ -150,11 +178,12 @@ def test_what_clipped_in_the_run_changes_no_answer(rule):
     )
 
 
-@pytest.mark.parametrize("rule", [clip.ByNorm(0.3), clip.PerLayer(0.1), clip.Percentile(40.0)])
+@pytest.mark.parametrize(
+    "rule", [clip.ByNorm(0.3), clip.PerLayer(0.1), clip.Percentile(40.0), *MOVING]
+)
 def test_the_recorded_rule_is_what_happened(rule):
-    recording = fed(rule)
-    asked = clip.Percentile(40.0) if isinstance(rule, clip.Percentile) else rule
-    found = recording.what_if(asked)
+    recording = fed(rule.with_bound(rule.bound))
+    found = recording.what_if(rule)
     assert list(found.fired) == list(recording.fired)
     np.testing.assert_allclose(found.coefficient, recording.coefficient, rtol=1e-5)
     np.testing.assert_allclose(found.layer_norm_after, recording.norms_after, rtol=1e-4)
@@ -169,7 +198,15 @@ def test_values_are_answered_at_the_steps_with_histograms():
 
 
 @pytest.mark.parametrize(
-    "rule", [clip.ByNorm(1.0), clip.PerLayer(1.0), clip.Percentile(50.0), clip.ByValue(1.0)]
+    "rule",
+    [
+        clip.ByNorm(1.0),
+        clip.PerLayer(1.0),
+        clip.Percentile(50.0),
+        clip.ByValue(1.0),
+        clip.SkipSpikes(),
+        *MOVING,
+    ],
 )
 def test_a_step_that_was_not_finite_has_no_answer(rule):
     made = gradients()
@@ -183,11 +220,22 @@ def test_a_step_that_was_not_finite_has_no_answer(rule):
     assert found.fraction == found.fired[~lost].mean()
 
 
+NOTHING_TO_DO = [
+    clip.ByNorm(1.0),
+    clip.PerLayer(1.0),
+    clip.ByValue(1.0),
+    clip.Percentile(50.0),
+    clip.ZClip(),
+    clip.AdaGC(),
+    clip.SkipSpikes(),
+]
+
+
 @pytest.mark.parametrize("value", [0.0, math.nan])
 def test_a_recording_of_nothing_to_clip_answers_without_a_number(value):
     made = [{name: torch.full(shape, value) for name, shape in LAYERS.items()}] * 2
     recording = fed(clip.ByNorm(1.0, nonfinite="allow"), made=made)
-    for rule in (clip.ByNorm(1.0), clip.PerLayer(1.0), clip.ByValue(1.0), clip.Percentile(50.0)):
+    for rule in NOTHING_TO_DO:
         found = recording.what_if(rule)
         assert not found.fired.any()
         assert np.isnan(found.cosine).all()
@@ -208,7 +256,7 @@ def test_rules_that_need_more_than_was_recorded_are_refused():
 def test_an_empty_recording_has_empty_answers():
     model = blank()
     recording = record(model, torch.optim.SGD(model.parameters(), lr=0.1)).recording
-    for rule in (clip.ByNorm(1.0), clip.PerLayer(1.0), clip.ByValue(1.0), clip.Percentile(50.0)):
+    for rule in NOTHING_TO_DO:
         found = recording.what_if(rule)
         assert len(found.steps) == len(found.coefficient) == 0
         assert math.isnan(found.fraction)
@@ -262,7 +310,8 @@ def test_a_threshold_that_never_fires_says_so():
     ],
 )
 def test_a_rule_is_judged_by_how_often_it_fired(fires, word):
-    found = judge(np.ones(100), np.arange(100) < fires, clip.ByNorm(1.0))
+    sgd = {"name": "SGD", "groups": [{"lr": 0.1}]}
+    found = judge(np.ones(100), np.arange(100) < fires, clip.ByNorm(1.0), sgd)
     assert found.word == word
     assert found.fraction == fires / 100
     assert ("normalised gradient descent" in found.because) == (word == "step-size limiter")

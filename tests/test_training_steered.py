@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradlab import training
-from gradlab.clip import ByNorm, ByValue, Percentile
+from gradlab.clip import AdaGC, ByNorm, ByValue, Percentile, SkipSpikes, ZClip
 from gradlab.course import data, models
 from gradlab.histogram import LogHistogram
 from gradlab.training import Steered
@@ -74,7 +74,18 @@ def test_a_steered_run_is_the_plain_loop_bit_for_bit(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("rule", [None, ByNorm(0.5), Percentile(50.0)])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        None,
+        ByNorm(0.5),
+        Percentile(50.0),
+        ZClip(0.5, warmup_steps=3),
+        AdaGC(warmup_steps=3),
+        SkipSpikes(0.01, window=20),
+    ],
+    ids=repr,
+)
 @pytest.mark.parametrize("back_to", [0, 4, 9])
 def test_going_back_and_on_with_the_same_settings_gives_the_same_bits(optimizer, rule, back_to):
     run = steered(optimizer, clip=copy.deepcopy(rule))
@@ -91,6 +102,31 @@ def test_going_back_and_on_with_the_same_settings_gives_the_same_bits(optimizer,
         step._replace(clip=None) for step in old.steps
     ]
     assert same(weights(run), before)
+
+
+def test_a_rule_that_was_not_there_then_has_seen_nothing_after_going_back():
+    run = steered(clip=Percentile(50.0))
+    run.step(6)
+    run.clip = ZClip(warmup_steps=3)
+    run.step(6)
+    run.rewind(9)
+    assert run.clip.state_dict()["steps"] == 3
+    run.rewind(3)
+    assert run.clip.state_dict()["steps"] == 0
+    run.clip = Percentile(20.0)
+    run.rewind(0)
+    run.rewind(3)
+    assert run.clip.state_dict()["counts"].sum() == 3
+
+
+def test_a_skipped_step_leaves_nothing_of_its_gradient():
+    run = steered(clip=SkipSpikes(1e-3, window=20))
+    while not run.branch.fired.any():
+        run.step()
+    assert run.branch.coefficient[-1] == 0
+    before, after = run.gradient.shares([0, 1e-3, 1e3])
+    assert before.sum() > 0.9
+    assert not after.any()
 
 
 def test_a_run_goes_back_and_on_where_its_model_is(device):

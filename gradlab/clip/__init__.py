@@ -23,13 +23,17 @@ seen, and how it is written down. Whoever records, draws, steers or saves asks i
 one file here, and its tests.
 """
 
+from gradlab.clip.adagc import AdaGC
 from gradlab.clip.adaptive import Adaptive
 from gradlab.clip.norm import ByNorm, PerLayer
 from gradlab.clip.percentile import Percentile
 from gradlab.clip.rule import Clipped, NonFiniteGradient, Rule
+from gradlab.clip.skip import SkipSpikes
 from gradlab.clip.value import ByValue
+from gradlab.clip.zclip import ZClip
 
 __all__ = [
+    "AdaGC",
     "Adaptive",
     "ByNorm",
     "ByValue",
@@ -38,4 +42,6 @@ __all__ = [
     "PerLayer",
     "Percentile",
     "Rule",
+    "SkipSpikes",
+    "ZClip",
 ]

@@ -20,8 +20,8 @@ class Percentile(Rule):
     """Scale all gradients to a percentile of the total norms seen so far: AutoClip.
 
     ``ByNorm`` with ``max_norm`` = the given percentile of the total norms of all steps until now,
-    the present one included. The only rule with a state: use one instance per training run, and
-    save it with ``state_dict()``. Norms are counted in the bins of
+    the present one included. It has a state: use one instance per training run, and save it with
+    ``state_dict()``. Norms are counted in the bins of
     ``LogHistogram``, so time and memory (131 kB) do not grow with the steps, and ``max_norm`` is
     within 1.6 % of ``numpy.percentile`` of the whole history.
 

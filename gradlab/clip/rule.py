@@ -40,15 +40,15 @@ class Clipped:
     Args:
         total_norm: 0-dim; the norm of all gradients together, before clipping.
         coefficient: 0-dim, in [0, 1]; norm after / norm before. 1 when nothing was changed, 0 when
-            the gradients were dropped (``nonfinite="skip"``).
+            the gradients were dropped (``nonfinite="skip"``, ``SkipSpikes``).
         fired: 0-dim bool; whether any gradient was changed or dropped.
         layer_norms: (n,); the norm before clipping of each parameter that has a gradient, in the
             order given, each parameter once.
 
     Note:
-        For ``ByNorm`` and ``Percentile`` the coefficient is the factor applied to every gradient.
-        For the other rules it is an average over directions that were treated differently: two
-        steps with the same coefficient may have been turned by different angles.
+        For a rule on the norm of everything the coefficient is the factor applied to every
+        gradient. For the other rules it is an average over directions that were treated
+        differently: two steps with the same coefficient may have been turned by different angles.
     """
 
     total_norm: Tensor
@@ -103,6 +103,7 @@ class Rule(ABC):
             gradients; each ``"layer"``, each ``"unit"`` (row of a weight), each ``"element"``.
         bound_name: the name of the bound.
         usual: a usual value of it, for a slider to start at.
+        smallest_bound: what the bound may be at least.
         largest_bound: what the bound may be at most.
         moves: whether its threshold moves with what it sees, so that it has a state.
     """
@@ -111,6 +112,7 @@ class Rule(ABC):
     part: ClassVar[Part]
     bound_name: ClassVar[str]
     usual: ClassVar[float]
+    smallest_bound: ClassVar[float] = 0.0
     largest_bound: ClassVar[float] = inf
     moves: ClassVar[bool] = False
 

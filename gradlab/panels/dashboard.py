@@ -142,7 +142,8 @@ def _step_in_words(branch: Branch, position: int) -> str:
 
 def _clipped_in_words(taken: Taken) -> str:
     norm, clip = number(taken.total_norm), taken.clip
-    kept = f"so clipped to {percent(taken.coefficient)}" if taken.fired else "so not clipped"
+    clipped = f"so clipped to {percent(taken.coefficient)}" if taken.coefficient else "so skipped"
+    kept = clipped if taken.fired else "so not clipped"
     if clip is None:
         return f"{norm}, not clipped"
     if clip.part == "everything" and not clip.moves:

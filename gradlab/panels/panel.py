@@ -13,6 +13,8 @@ import numpy as np
 from gradlab.panels.closing import Closing
 from gradlab.panels.live import LivePicture
 
+STEP = 0.05
+"""Of a logarithmic slider, in decades: about 12 %."""
 _WRAP = {"flex_flow": "row wrap", "align_items": "center"}
 
 
@@ -100,15 +102,14 @@ def spoken(text: str) -> str:
 
 
 def log_slider(name: str, low: float, high: float, start: float) -> ipywidgets.FloatLogSlider:
-    """A slider from ``low`` to ``high`` in steps of a twentieth of a decade, about 12 %."""
-    step = 0.05
+    """A slider from ``low`` to ``high`` in steps of ``STEP``."""
     bottom = float(np.log10(low))
-    top, begin = (bottom + step * round((np.log10(x) - bottom) / step) for x in (high, start))
+    top, begin = (bottom + STEP * round((np.log10(x) - bottom) / STEP) for x in (high, start))
     return ipywidgets.FloatLogSlider(
         value=10**begin,  # on the grid: the browser would move it there, and reset would miss it
         min=bottom,
         max=top,
-        step=step,
+        step=STEP,
         description=name,
         readout_format=".3g",
         layout={"width": "420px"},

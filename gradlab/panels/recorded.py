@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
+from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, Rule
 from gradlab.draw.recorded import draw_recorded
@@ -40,7 +41,7 @@ class Recorded(Panel):
         self._compared = {name: one for name, one in every.items() if one.positive.size}
         if clip.label not in self._compared:
             raise ValueError(f"clip must need no histograms, as there are none, got {clip!r}")
-        self._recording = recording
+        self._recording, self._shares = recording, np.nan_to_num(recording.shares())
         self._told = _of_the_run(recording)
         self.clip = ipywidgets.Dropdown(
             options=list(self._compared), value=clip.label, description="clip"
@@ -94,10 +95,11 @@ class Recorded(Panel):
         label = f"{slider.description} = {number(slider.value)}"
         numbers = f"{number(slider.value)}\n{percent(would.fraction)}"
         self.drawn.move(slider.value, numbers, would, by_layer=rule.part == "layer")
-        return f"{label}: {_in_words(would, self._recording.every)} {self._told} {_CAVEAT}"
+        said = _in_words(would, self._recording.every, self._shares)
+        return f"{label}: {said} {self._told} {_CAVEAT}"
 
 
-def _in_words(would: WhatIf, every: int) -> str:
+def _in_words(would: WhatIf, every: int, shares: NDArray[np.float64]) -> str:
     finite = np.isfinite(would.norm_before)
     fired = np.flatnonzero(would.fired)
     of = f"{finite.sum():,} steps" + f" that have a histogram (every {every}th)" * (would.error > 0)
@@ -107,12 +109,15 @@ def _in_words(would: WhatIf, every: int) -> str:
     largest = would.layers[int(np.nanargmax(would.layer_norm_before[least]))]
     degrees = np.degrees(np.arccos(would.cosine[fired])).max()
     turned = f" It turns them by up to {degrees:.1f}°." if degrees > 0.05 else ""
+    spent = shares[would.steps[fired]].mean(axis=0)
+    most = int(spent.argmax())
+    spender = f"Over these steps {would.layers[most]} spends {percent(spent[most])} of ‖g‖²."
     before, after = would.norm_before[finite], would.norm_after[finite]
     return (
         f"would have clipped {fired.size:,} of {of} ({percent(would.fraction)}): "
         f"{_WAS[judge(would.norm_before, would.fired, would.clip).word]}. "
         f"Smallest coefficient {number(would.coefficient[least])}, at step {would.steps[least]}, "
-        f"where {largest} has the largest gradient.{turned} "
+        f"where {largest} has the largest gradient.{turned} {spender} "
         f"Largest norm {number(before.max())} → {number(after.max())}, "
         f"median {number(np.median(before))} → {number(np.median(after))}."
     )

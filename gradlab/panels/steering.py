@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from math import inf
+from math import floor, inf, log10
 from threading import get_ident
 from typing import Any
 
@@ -13,7 +13,7 @@ import ipywidgets
 from gradlab.clip.rule import kinds
 from gradlab.panels.background import Player
 from gradlab.panels.dashboard import NOT_AT_ALL, Dashboard
-from gradlab.panels.panel import Panel, log_slider, told
+from gradlab.panels.panel import STEP, Panel, log_slider, told
 from gradlab.training import Steered
 
 REPAINTS = 10.5  # in a second, while it plays
@@ -75,7 +75,8 @@ class Steer(Panel):
         self.learning_rate = _throttle("learning rate", run.learning_rate)
         given = {rule.bound_name: rule for rule in self._rules.values() if rule}
         self.thresholds = {
-            name: _throttle(name, rule.bound, rule.largest_bound) for name, rule in given.items()
+            name: _throttle(name, rule.bound, rule.smallest_bound, rule.largest_bound)
+            for name, rule in given.items()
         }
         self._settings = [self.clip, self.learning_rate, *self.thresholds.values()]
         for control in self._settings:
@@ -210,7 +211,10 @@ class Steer(Panel):
         """A setting was moved: it holds from the next step on."""
         self.run.learning_rate = _digits(self.learning_rate.value)
         rule = self._rules[self.clip.value]
-        self.run.clip = rule and rule.with_bound(_digits(self.thresholds[rule.bound_name].value))
+        turned = rule and rule.with_bound(_digits(self.thresholds[rule.bound_name].value))
+        if turned and type(turned) is type(self.run.clip):
+            turned.load_state_dict(self.run.clip.state_dict())  # its history is not the hand's
+        self.run.clip = turned
 
     def _moved(self, step: int) -> None:
         """The position was moved by hand: to the kept step that is nearest on that side."""
@@ -236,8 +240,13 @@ class Steer(Panel):
         return " ".join(filter(None, (self._error, self.dashboard.show(self.run))))
 
 
-def _throttle(name: str, usual: float, most: float = inf) -> ipywidgets.FloatLogSlider:
-    slider = log_slider(name, usual / 100, min(usual * 100, most), usual)
+def _throttle(
+    name: str, usual: float, least: float = 0.0, most: float = inf
+) -> ipywidgets.FloatLogSlider:
+    low = usual / 100
+    if low < least:  # on the slider's grid, which holds the usual value
+        low = usual / 10 ** (STEP * floor(log10(usual / least) / STEP))
+    slider = log_slider(name, low, min(usual * 100, most), usual)
     slider.style.description_width = "85px"
     return slider
 

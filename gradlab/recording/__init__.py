@@ -9,6 +9,7 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 - ``journal``, ``histograms``: what has been read back
 - ``recording``: the plain data, and its questions; ``counterfactual``, ``compared``, ``magnitudes``
   and ``suggestion`` answer them
+- ``optimizers``, ``culprits``: what a threshold is to an optimizer; which layer spends the norm
 - ``storage``, ``export``: files, data frames, TensorBoard
 """
 

@@ -73,14 +73,14 @@ def compared(recording: Recording, clip: Rule | type[Rule]) -> Compared:
     """
     norms = recording.total_norm
     steps = np.arange(len(recording))
-    bound = clip.bound_name
-    if clip.part == "everything" and not clip.moves:
+    bound, part = clip.bound_name, None if clip.moves else clip.part
+    if part == "everything":
         return Compared("total gradient norm", bound, steps, norms)
-    if clip.part == "layer":
+    if part == "layer":
         largest = np.fmax.reduce(recording.layer_norms, axis=1, initial=0.0)
         values = np.where(np.isfinite(norms), largest, norms)
         return Compared("largest layer norm", bound, steps, values)
-    if clip.part == "element":
+    if part == "element":
         histograms = recording.histograms
         # Clamping the largest elements alone hardly changes a gradient.
         values = _largest(histograms)

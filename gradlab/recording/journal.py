@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gradlab.clip import Rule
 from gradlab.recording.counting import Found
 from gradlab.recording.histograms import Histograms
+from gradlab.recording.optimizers import plain
 from gradlab.recording.recording import Recording
 
 
@@ -23,6 +24,7 @@ class Row(NamedTuple):
     coefficient: float
     fired: bool
     norms: NDArray[np.float64]
+    learning_rate: float
 
 
 class Detail(NamedTuple):
@@ -41,6 +43,7 @@ class Journal:
         every: steps from one detail to the next; doubles when ``memory`` is full.
         memory: bytes that all histograms together may take.
         sizes: elements of each layer met so far, by name: the columns.
+        optimizer: its settings at the first step.
     """
 
     every: int
@@ -50,16 +53,22 @@ class Journal:
     details: list[Detail] = field(default_factory=list)
     nonfinite: dict[int, str] = field(default_factory=dict)
     skipped: int = 0
+    optimizer: dict[str, Any] | None = None
 
     def add(
-        self, total_norm: float, coefficient: float, fired: bool, norms: Mapping[str, float]
+        self,
+        total_norm: float,
+        coefficient: float,
+        fired: bool,
+        norms: Mapping[str, float],
+        learning_rate: float,
     ) -> None:
         """Write down a step; ``norms`` are of the layers that had a gradient."""
         if not isfinite(total_norm):
             largest = max(norms, key=norms.__getitem__)  # where only the total is not finite
             bad = (name for name, norm in norms.items() if not isfinite(norm))
             self.nonfinite[len(self.rows)] = next(bad, largest)
-        self.rows.append(Row(total_norm, coefficient, fired, self.spread(norms)))
+        self.rows.append(Row(total_norm, coefficient, fired, self.spread(norms), learning_rate))
 
     def look(
         self,
@@ -93,6 +102,8 @@ class Journal:
             nonfinite=dict(self.nonfinite),
             skipped=self.skipped,
             clip=clip,
+            optimizer=plain(self.optimizer),
+            learning_rate=np.array([row.learning_rate for row in self.rows], np.float64),
             every=self.every,
             histograms=Histograms.joined(layers, [one.histograms for one in self.details]),
             weight_norms=_stacked([one.weights for one in self.details], len(layers)),

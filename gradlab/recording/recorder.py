@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from math import inf
+from math import inf, nan
 from operator import is_
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,7 @@ from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
 from gradlab.recording.counting import count
 from gradlab.recording.journal import Journal
+from gradlab.recording.optimizers import settings_of
 from gradlab.recording.precision import unscale_, watching_skips
 from gradlab.recording.recording import Recording
 from gradlab.recording.waiting import Look, Pending, read_back
@@ -194,8 +195,11 @@ class Recorder:
             clipped, complaint = _MEASURE.clip_(watched.items()), error
         if look and rule.part != "everything":
             look = look._replace(after=_norms([layer.gradient for layer in layers]))
-        names = [layer.name for layer in layers]
-        self._waiting.append(Pending(names, clipped, found_inf, look))
+        names, rate = [layer.name for layer in layers], optimizer.param_groups[0].get("lr", nan)
+        if isinstance(rate, Tensor):  # a schedule moves it in place
+            rate = rate.detach().clone()
+        self._journal.optimizer = self._journal.optimizer or settings_of(optimizer)
+        self._waiting.append(Pending(rate, names, clipped, found_inf, look))
         if complaint:
             raise complaint
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.arguments import positive, whole
 from gradlab.clip import Rule
+from gradlab.recording import culprits
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
@@ -54,6 +56,9 @@ class Recording:
         nonfinite: step -> name of the first parameter whose gradient was not finite.
         skipped: steps that an AMP gradient scaler skipped; they have no row above.
         clip: the rule that clipped, without what it has seen; None: nothing did.
+        optimizer: its class as ``name``, and in ``groups`` the settings of each group of parameters
+            at the first step, with the number of ``parameters``; None: not known.
+        learning_rate: (n,) float64; of the optimizer's first group; NaN: not known.
         every: how many steps apart the histograms are.
         histograms: step -> layer -> ``LogHistogram``, at m of the steps.
         weight_norms: (m, L) float64; of the weights at those steps, before the update.
@@ -73,6 +78,8 @@ class Recording:
     histograms: Histograms
     weight_norms: NDArray[np.float64]
     norms_after: NDArray[np.float64]
+    optimizer: Mapping[str, Any] | None
+    learning_rate: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         for value in (*vars(self).values(), *vars(self.histograms).values()):
@@ -98,6 +105,42 @@ class Recording:
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.norms_after / self.weight_norms
 
+    def shares(self) -> NDArray[np.float64]:
+        """(n, L) float64: each layer's share of the squared norm of the whole gradient.
+
+        ``||g_l||^2 / ||g||^2``: where the rule fired, who spent the norm that was too large. A row
+        sums to 1. NaN where a layer had no gradient, or the norm was zero or not finite.
+        """
+        return culprits.shares(self.total_norm, self.layer_norms)
+
+    def culprits(
+        self, step: int | None = None, *, z_thresh: float = 4.0, window: int = 64
+    ) -> culprits.Culprits:
+        """Which layers rose first before a spike, in the order of their rise; prints in words.
+
+        A layer rises at the first step, of those from 16 before the spike on, at which its norm is
+        more than ``z_thresh`` standard deviations above the mean of its last ``window`` norms.
+
+        Args:
+            step: the spike, counted from 0; None: the first step whose norm is not finite, or else
+                the one with the largest norm.
+            z_thresh: dimensionless, in (0, inf).
+            window: steps, 8 or more.
+
+        Raises:
+            ValueError: there is no such step, or an argument is out of its range.
+
+        Note:
+            First is not guilty: what goes wrong in one layer may show in another's gradient first.
+            And with many layers, some stand out by chance: look at their shares.
+        """
+        if not len(self):
+            raise ValueError("the recording must hold a step, got none")
+        worst = int(np.where(np.isfinite(self.total_norm), self.total_norm, np.inf).argmax())
+        at = worst if step is None else whole("step", step, 0, len(self) - 1)
+        limits = positive("z_thresh", z_thresh), whole("window", window, 8)
+        return culprits.culprits(self.layers, self.total_norm, self.layer_norms, at, *limits)
+
     def what_if(self, clip: Rule) -> WhatIf:
         """What the rule ``clip`` would have done to the recorded gradients.
 
@@ -105,9 +148,10 @@ class Recording:
 
         Args:
             clip: a rule on the norm of everything or of each layer, as ``ByNorm``, ``PerLayer``
-                (2-norms) and ``Percentile``: exactly, at all steps; one that has a state starts
-                with nothing seen. On each element, as ``ByValue``: from the histograms, at their
-                steps, within ``histogram.RELATIVE_ERROR``.
+                (2-norms), ``Percentile``, ``ZClip``, ``AdaGC`` and ``SkipSpikes``: exactly, at all
+                steps; one that has a state starts with nothing seen. On each element, as
+                ``ByValue``: from the histograms, at their steps, within
+                ``histogram.RELATIVE_ERROR``.
 
         Returns:
             A ``WhatIf``.
@@ -156,15 +200,17 @@ class Recording:
         Note:
             It knows this run only, with its learning rate: see the note of ``what_if``.
         """
-        return suggest(self.total_norm, self.clip)
+        return suggest(self.total_norm, self.clip, self.optimizer)
 
     def judge(self) -> Judgement:
-        """What the rule that clipped WAS, by how often it fired.
+        """What the rule that clipped WAS, by how often it fired, and to this optimizer.
 
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
-        ``"step-size limiter"``, that is, normalised gradient descent. Else ``"in between"``.
+        ``"step-size limiter"``, and then its ``role`` says what the threshold's value does: under
+        SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``.
         """
-        return judge(self.total_norm, self.fired, self.clip)
+        numel = int(self.sizes.sum())
+        return judge(self.total_norm, self.fired, self.clip, self.optimizer, numel)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
@@ -182,6 +228,8 @@ class Recording:
             | {
                 "layers": np.array(self.layers, np.str_),
                 "clip": np.array(json.dumps(self.clip and self.clip.to_dict())),
+                "optimizer": np.array(json.dumps(self.optimizer)),
+                "learning_rate": self.learning_rate,
                 "nonfinite_steps": np.array(list(self.nonfinite), np.int64),
                 "nonfinite_layers": np.array(list(self.nonfinite.values()), np.str_),
             },
@@ -190,9 +238,9 @@ class Recording:
     def to_frame(self) -> pd.DataFrame:
         """A pandas data frame, one row for each step and layer that had a gradient.
 
-        Its columns: ``step``, ``layer``, ``size``, ``norm``, ``weight_norm`` and ``norm_after``
-        (NaN at steps without histograms); and of the step: ``total_norm``, ``coefficient``,
-        ``fired``.
+        Its columns: ``step``, ``layer``, ``size``, ``norm``, ``share`` of the squared total norm,
+        ``weight_norm`` and ``norm_after`` (NaN at steps without histograms); and of the step:
+        ``total_norm``, ``coefficient``, ``fired``, ``learning_rate``.
 
         Raises:
             ImportError: pandas is not installed.
@@ -211,11 +259,13 @@ class Recording:
             "layer": layer,
             "size": self.sizes[layer],
             "norm": self.layer_norms[held],
+            "share": self.shares()[held],
             "weight_norm": weights[held],
             "norm_after": after[held],
             "total_norm": self.total_norm[at],
             "coefficient": self.coefficient[at],
             "fired": self.fired[at],
+            "learning_rate": self.learning_rate[at],
         }
         return frame(columns, self.layers)
 
@@ -272,9 +322,12 @@ def load(folder: str | PathLike[str]) -> Recording:
         clip = json.loads(str(found["clip"]))
     except KeyError as error:
         raise ValueError(f"{folder} is no whole recording: it lacks {error}") from error
+    nowhere = np.full(len(plain["total_norm"]), np.nan)  # an older recording does not say
     return Recording(
         layers=layers,
         clip=clip and Rule.from_dict(clip),
+        optimizer=json.loads(str(found.get("optimizer", "null"))),
+        learning_rate=found.get("learning_rate", nowhere),
         nonfinite=dict(bad),
         histograms=Histograms(layers=layers, **counted),
         **plain | {name: int(plain[name]) for name in ("skipped", "every")},

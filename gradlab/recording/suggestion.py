@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, Rule
 from gradlab.recording.counterfactual import by_norms
+from gradlab.recording.optimizers import Role, answer
 
 SELDOM = 0.1
 """A rule that fires at most this often guards against explosions."""
@@ -52,6 +55,7 @@ class Suggestions:
         steps: how many steps with a finite norm they come from.
         median: of the norms of those steps.
         clipped: the rule of the recorded run; None: nothing clipped.
+        under: what a clipped step is to the optimizer of the run, in a sentence.
 
     Note:
         A counterfactual about the recorded gradients: with another threshold the run itself would
@@ -62,6 +66,7 @@ class Suggestions:
     steps: int
     median: float
     clipped: Rule | None
+    under: str
 
     def __repr__(self) -> str:
         by = f"\nIt was clipped by {self.clipped}; these norms are those before." * bool(
@@ -71,14 +76,19 @@ class Suggestions:
             [
                 f"{self.steps:,} steps with a finite norm, median {self.median:.3g}.{by}",
                 *map(str, self.each),
+                self.under,
                 "This is about the recorded gradients: with another threshold, the run itself",
                 "would have gone elsewhere.",
             ]
         )
 
 
-def suggest(total: NDArray[np.float64], clipped: Rule | None) -> Suggestions:
-    """Thresholds for these norms.
+def suggest(
+    total: NDArray[np.float64],
+    clipped: Rule | None,
+    optimizer: Mapping[str, Any] | None = None,
+) -> Suggestions:
+    """Thresholds for these norms, which the ``optimizer`` with these settings met.
 
     Raises:
         ValueError: none of them is finite and positive.
@@ -95,7 +105,7 @@ def suggest(total: NDArray[np.float64], clipped: Rule | None) -> Suggestions:
     }
     each = [_tried(says, at, norms) for says, at in thresholds.items() if at > 0]
     each.sort(key=lambda one: one.max_norm)
-    return Suggestions(tuple(each), len(norms), median, clipped)
+    return Suggestions(tuple(each), len(norms), median, clipped, answer(optimizer).sometimes)
 
 
 def _tried(says: str, max_norm: float, norms: NDArray[np.float64]) -> Suggestion:
@@ -113,7 +123,11 @@ class Judgement:
         word: ``"none"`` (nothing clipped), ``"unused"`` (never fired), ``"explosion guard"`` (at
             most 10 % of the steps), ``"step-size limiter"`` (at least 90 %) or ``"in between"``.
         fraction: of the steps with a finite norm at which it fired; NaN without any.
-        because: the same in a sentence.
+        because: the same in a sentence, and what it is to the optimizer.
+        role: what another threshold would do to the steps if it fired at all of them, under the
+            optimizer of the run: ``"scales the step"``, ``"scales the gradient's part"`` (and not
+            weight decay's), ``"weighs against weight decay"``, ``"inert"``, ``"depends on eps"``
+            or ``"cannot say"``; None: it did not fire, or is no fixed bound on everything.
 
     Note:
         It describes what happened, not whether it was good: a step-size limiter may be just what
@@ -123,13 +137,28 @@ class Judgement:
     word: str
     fraction: float
     because: str
+    role: Role | None = None
 
     def __repr__(self) -> str:
         return f"{self.word}: {self.because}"
 
 
-def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], clip: Rule | None) -> Judgement:
-    """What the rule ``clip`` was, given at which of the steps with these norms it fired."""
+def judge(
+    total: NDArray[np.float64],
+    fired: NDArray[np.bool_],
+    clip: Rule | None,
+    optimizer: Mapping[str, Any] | None = None,
+    numel: int = 1,
+) -> Judgement:
+    """What the rule ``clip`` was, given at which of the steps with these norms it fired.
+
+    Args:
+        total: (n,); norms of the whole gradient.
+        fired: (n,).
+        clip: None: nothing clipped.
+        optimizer: its plain settings; None: not known.
+        numel: elements of the gradient.
+    """
     finite = np.isfinite(total)
     fraction = float(fired[finite].mean()) if finite.any() else float("nan")
     often = f"{clip} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
@@ -139,13 +168,16 @@ def judge(total: NDArray[np.float64], fired: NDArray[np.bool_], clip: Rule | Non
         return Judgement("unused", fraction, f"{clip} met no gradient with a finite norm")
     if not fraction:
         return Judgement("unused", fraction, f"{often}: no protection was needed")
+    fixed = clip.part == "everything" and not clip.moves
+    to = answer(optimizer, clip.bound, numel) if fixed else None
+    role, sometimes = (to.role, f". {to.sometimes[:-1]}") if to else (None, "")
     if fraction <= SELDOM:
-        return Judgement("explosion guard", fraction, f"{often}: it cut the rare large gradients")
+        because = f"{often}: it cut the rare large gradients{sometimes}"
+        return Judgement("explosion guard", fraction, because, role)
     if fraction < NEARLY_ALWAYS:
-        return Judgement(
-            "in between", fraction, f"{often}: more than a guard, and it sets the length of many"
-        )
-    limits = "it set the length of nearly every step"
-    if clip.part == "everything" and not clip.moves:
-        limits += ", which is normalised gradient descent: learning rate and max_norm act as one"
-    return Judgement("step-size limiter", fraction, f"{often}: {limits}")
+        because = f"{often}: more than a guard, and it sets the norm of many gradients{sometimes}"
+        return Judgement("in between", fraction, because, role)
+    limits = f"{often}: it set the norm of nearly every gradient"
+    if to:
+        limits += f"{', ' if to.always.startswith('which') else '; '}{to.always}"
+    return Judgement("step-size limiter", fraction, limits, role)

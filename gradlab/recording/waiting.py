@@ -25,6 +25,7 @@ class Look(NamedTuple):
 class Pending(NamedTuple):
     """One step, before it is read back; ``found_inf`` is above 0 where it will be skipped."""
 
+    learning_rate: float | Tensor
     layers: list[str]
     clipped: Clipped
     found_inf: Tensor | None
@@ -34,6 +35,7 @@ class Pending(NamedTuple):
         did, look = self.clipped, self.look
         found = [did.total_norm, did.coefficient, did.fired, did.layer_norms]
         found += [] if self.found_inf is None else [self.found_inf]
+        found += [self.learning_rate] if isinstance(self.learning_rate, Tensor) else []
         found += [] if look is None else [*look.weights.values(), *(look.after or [])]
         return found
 
@@ -50,12 +52,14 @@ def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
         total, coefficient, fired = islice(numbers, 3)
         norms = _named(names, numbers)
         skipped = step.found_inf is not None and next(numbers) > 0
+        given = step.learning_rate
+        rate = next(numbers) if isinstance(given, Tensor) else given
         weights = _named(look.weights, numbers) if look else {}
         after = _named(names, numbers) if look and look.after else norms
         if skipped:
             journal.skipped += 1
             continue
-        journal.add(total, coefficient, fired > 0, norms)
+        journal.add(total, coefficient, fired > 0, norms, rate)
         if look:
             if not look.after or not coefficient:
                 after = {name: norm * coefficient for name, norm in norms.items()}

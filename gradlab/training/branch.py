@@ -108,6 +108,9 @@ class Gradient(NamedTuple):
         Returns:
             Two arrays (n,); interval i is (edges[i], edges[i + 1]].
         """
+        before = self.before.shares(edges)
         if self.after is not None:
-            return self.before.shares(edges), self.after.shares(edges)
-        return self.before.shares(edges), self.before.shares(np.asarray(edges) / self.coefficient)
+            return before, self.after.shares(edges)
+        if not self.coefficient:  # dropped: nothing is left that an interval could hold
+            return before, np.zeros_like(before)
+        return before, self.before.shares(np.asarray(edges) / self.coefficient)

@@ -17,11 +17,12 @@ from gradlab.training.random import Random
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A copy of all that is no setting; ``seen`` is what the clip rule has seen."""
+    """A copy of all that is no setting; ``clip`` is the rule then, ``seen`` what it had seen."""
 
     model: dict[str, Any]
     optimizer: dict[str, Any]
     random: tuple[Tensor, ...]
+    clip: Rule | None
     seen: dict[str, Tensor]
     gradient: Gradient | None
 
@@ -37,18 +38,19 @@ class State:
         """The state as it is now."""
         seen = clip.state_dict() if clip else {}
         copied = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
-        return cls(*copied, random.state, seen, gradient)
+        return cls(*copied, random.state, clip, seen, gradient)
 
     def restore(
         self, model: nn.Module, optimizer: Optimizer, random: Random, clip: Rule | None
     ) -> None:
-        """Put all of it back but the gradient."""
+        """Put all of it back but the gradient; a rule that was not there then has seen nothing."""
         model.load_state_dict(self.model)
         # An optimizer takes the tensors it is given as its own, and would train on them.
         optimizer.load_state_dict(copy.deepcopy(self.optimizer))
         random.state = self.random
-        if clip and clip.moves and self.seen:
-            clip.load_state_dict(self.seen)
+        if clip:
+            same = type(clip) is type(self.clip)
+            clip.load_state_dict(self.seen if same else clip.with_bound(clip.bound).state_dict())
 
     @property
     def nbytes(self) -> int:
