@@ -133,9 +133,9 @@ def test_a_rule_keeps_what_it_has_seen_when_its_threshold_is_turned(panel):
     panel.clip.value = ZClip.label
     panel.step(4)
     panel.thresholds["z_thresh"].value = 1.0
-    assert panel._run.clip.state_dict()["steps"] == 4
+    assert panel.run.clip.state_dict()["steps"] == 4
     panel.clip.value = SkipSpikes.label
-    assert panel._run.clip.state_dict()["norms"].isnan().all()
+    assert panel.run.clip.state_dict()["norms"].isnan().all()
 
 
 @pytest.mark.parametrize(
