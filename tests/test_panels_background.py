@@ -16,7 +16,7 @@ from gradlab.panels.background import Background, Player
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name == "gradlab"]
+    return [thread for thread in threading.enumerate() if thread.name == "gradlab Counter"]
 
 
 class Counter:

@@ -394,7 +394,7 @@ def test_a_bug_in_the_thread_is_in_the_readout_and_in_the_log(panel, monkeypatch
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name == "gradlab"]
+    return [thread for thread in threading.enumerate() if thread.name == "gradlab Steer"]
 
 
 @pytest.mark.parametrize("way", ["close", "another plays", "another is made", "gone from the page"])

@@ -34,6 +34,7 @@ class Background:
 
     def __init__(self, work: Work) -> None:
         self._work: Callable[[], Work | None] = weakref.ref(work)
+        self._name = f"gradlab {type(work).__name__}"
         self._lock = Lock()
         self._thread: Thread | None = None
         self._wanted = False
@@ -53,7 +54,7 @@ class Background:
             if not self._wanted:
                 self._wanted = True
                 self._thread = Thread(
-                    target=self._go_on, args=(self._thread,), name="gradlab", daemon=True
+                    target=self._go_on, args=(self._thread,), name=self._name, daemon=True
                 )
                 self._thread.start()
 
