@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradlab.course import lessons, sweep
-from gradlab.course.claims import Claim, Verdict
+from gradlab.course.claims import Claim
+from gradlab.course.claims.claim import Verdict
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds, paired
 from gradlab.course.sweep.provenance import Machine, Provenance
 from gradlab.course.sweep.records import Records, Row

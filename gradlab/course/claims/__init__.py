@@ -3,6 +3,6 @@
 The claims themselves stand in the lessons: ``lessons.claims()`` has them by number.
 """
 
-from gradlab.course.claims.claim import Claim, Verdict
+from gradlab.course.claims.claim import Claim
 
-__all__ = ["Claim", "Verdict"]
+__all__ = ["Claim"]
