@@ -94,7 +94,8 @@ def test_the_provenance_of_an_experiment_of_ones_own_names_the_call_that_measure
 def test_the_provenance_of_a_script_names_its_file_and_not_where_it_lies(tmp_path):
     script, path = tmp_path / "mine.py", tmp_path / "records.jsonl"
     script.write_text(
-        "import sys; from concurrent.futures import ThreadPoolExecutor; from gradlab import sweep\n"
+        "import sys; from concurrent.futures import ThreadPoolExecutor\n"
+        "from gradlab.course import sweep\n"
         "def measure(cell): return cell\n"
         "cells = [{'seed': 0}]\n"
         "with ThreadPoolExecutor(1) as here:\n"

@@ -73,6 +73,7 @@ def train(
         The accuracy of a run that diverged is that of its last finite weights, which are worth
         nothing. And one run is one seed: another may survive what this one did not.
 
+    >>> import torch
     >>> model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     >>> batches = [(torch.ones(4, 8), torch.tensor([0, 1, 0, 1]))] * 5
     >>> len(train(model, torch.optim.SGD(model.parameters(), lr=0.1), batches))

@@ -56,7 +56,6 @@ class Steered:
         branch is one seed.
 
     >>> import torch
-    >>> from gradlab import models
     >>> model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     >>> batch = torch.ones(4, 8), torch.tensor([0, 1, 0, 1])
     >>> run = Steered(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda: [batch])
