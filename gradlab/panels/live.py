@@ -185,12 +185,15 @@ class _Sharpener:
     def _rested(self) -> LivePicture | None:
         """The next picture that has rested; None, and the end of the thread: there is none."""
         with self._changed:
-            while self._due and not self._over:
-                picture, due = min(self._due.items(), key=itemgetter(1))
+            # Any picture may go at any moment, and takes its entry along.
+            while not self._over and (
+                first := min(self._due.items(), key=itemgetter(1), default=None)
+            ):
+                picture, due = first
                 if (left := due - monotonic()) <= 0:
                     del self._due[picture]
                     return picture
-                del picture
+                del picture, first
                 self._changed.wait(left)
             self._thread = None
             return None
