@@ -166,10 +166,11 @@ class Recording:
             elsewhere, and met others.
 
         >>> import torch
-        >>> from gradlab import clip, recording
+        >>> import gradlab
+        >>> from gradlab import clip
         >>> model = torch.nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        >>> with recording.record(model, optimizer) as recorder:
+        >>> with gradlab.record(model, optimizer) as recorder:
         ...     for size in (1.0, 2.0, 8.0, 4.0):
         ...         optimizer.zero_grad()
         ...         model(torch.tensor([size])).backward()
