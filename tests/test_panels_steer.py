@@ -109,8 +109,8 @@ def test_a_moved_setting_holds_from_the_next_step_on(panel):
         ("adaptive (AGC)", Adaptive, "clip_factor"),
         ("by norm, at a percentile", Percentile, "percentile"),
         ("by norm, at a z-score (ZClip)", ZClip, "z_thresh"),
-        ("by norm, per layer, at its average (AdaGC)", AdaGC, "lambda_rel"),
-        ("skip spikes", SkipSpikes, "sigma_factor"),
+        ("by norm, per layer (AdaGC)", AdaGC, "lambda_rel"),
+        ("by skipping spikes", SkipSpikes, "sigma_factor"),
     ],
 )
 def test_every_rule_can_be_chosen_and_has_its_own_slider(panel, name, kind, slider):

@@ -56,7 +56,7 @@ class AdaGC(Moving):
     0.3 -> 0.300
     """
 
-    label: ClassVar[str] = "by norm, per layer, at its average (AdaGC)"
+    label: ClassVar[str] = "by norm, per layer (AdaGC)"
     part: ClassVar[Part] = "layer"
     bound_name: ClassVar[str] = "lambda_rel"
     usual: ClassVar[float] = 1.05

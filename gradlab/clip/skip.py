@@ -48,7 +48,7 @@ class SkipSpikes(Moving):
     (tensor(True), None)
     """
 
-    label: ClassVar[str] = "skip spikes"
+    label: ClassVar[str] = "by skipping spikes"
     part: ClassVar[Part] = "everything"
     bound_name: ClassVar[str] = "sigma_factor"
     usual: ClassVar[float] = 6.0

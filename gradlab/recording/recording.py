@@ -165,7 +165,8 @@ class Recording:
             A counterfactual about these gradients: with another rule the run itself would have gone
             elsewhere, and met others.
 
-        >>> import torch, gradlab
+        >>> import torch
+        >>> import gradlab
         >>> from gradlab import clip
         >>> model = torch.nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -11,7 +11,16 @@ from timing import Paired, machine, paired, table
 from timm.utils.agc import adaptive_clip_grad
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from gradlab.clip import Adaptive, ByNorm, ByValue, Percentile, PerLayer
+from gradlab.clip import (
+    AdaGC,
+    Adaptive,
+    ByNorm,
+    ByValue,
+    Percentile,
+    PerLayer,
+    SkipSpikes,
+    ZClip,
+)
 
 
 def parameters_of(name, device):
@@ -37,6 +46,7 @@ def main(pairs: int) -> None:
     small, large = parameters_of("resnet18", device), parameters_of("resnet50", device)
     norm = float(ByNorm(float("inf")).clip_(small).total_norm)
     median = Percentile(50.0)
+    young = ZClip(), AdaGC(), SkipSpikes()
     print(f"{machine()}; {pairs} pairs; resnet18: {len(small)} tensors, resnet50: {len(large)}")
     print(f"a: gradlab, layer norms included; b: torch or timm. ResNet-18's norm is {norm:.3g}\n")
 
@@ -49,6 +59,16 @@ def main(pairs: int) -> None:
         ("ByNorm, fires / clip_grad_norm_", small, *by_norm(0.1), "<= 1.1"),
         ("ByNorm, does not fire / clip_grad_norm_", small, *by_norm(10.0), "<= 1.1"),
         ("Percentile / clip_grad_norm_", small, lambda: median.clip_(small), by_norm(0.1)[1], ""),
+        *[
+            (
+                f"{type(rule).__name__} / clip_grad_norm_, neither fires",
+                small,
+                lambda rule=rule: rule.clip_(small),
+                by_norm(10.0)[1],
+                "",
+            )
+            for rule in young
+        ],
         (
             "PerLayer / clip_grad_norm_",
             small,
