@@ -97,18 +97,16 @@ class LivePicture:
     def png(self) -> bytes:
         """The picture as it is now, as the bytes of a PNG file: twice ``size``, in 256 colours."""
         with self._lock:
-            image = self._fine(waiting=())
-        return _encoded(image.quantize(method=Image.Quantize.MAXCOVERAGE), format="PNG")
+            return _palette_png(self._fine(waiting=()))
 
     def sharpen(self) -> None:
         """Show the picture twice as fine, if nothing moves it meanwhile."""
         with self._lock:
             moves = self._moves
             try:
-                image = self._fine(self._waiting)
+                value = _jpeg(self._fine(self._waiting))
             except _GivesWayError:
                 return
-        value = _jpeg(image)
         with self._lock:
             if moves == self._moves and self.widget.comm is not None:
                 self.widget.value = value
@@ -129,7 +127,11 @@ class LivePicture:
         _SHARPENER.later(self)
 
     def _fine(self, waiting: Collection[None]) -> Image.Image:
-        """The whole picture, drawn finer and beside what is kept for the next move."""
+        """The whole picture, drawn finer and beside what is kept for the next move.
+
+        Matplotlib leaves what draws text in cycles of references, with the frames that called it:
+        whatever these name lives on until Python looks for cycles. So nobody names the pixels.
+        """
         figure = self._canvas.figure
         dpi, (width, height) = figure.get_dpi(), self.size
         renderer = _GivingWay(_FINE * width, _FINE * height, _FINE * dpi, waiting)
@@ -138,9 +140,10 @@ class LivePicture:
             figure.draw(renderer)
             for artist in self._moving:
                 artist.draw(renderer)
+            return _image(renderer).convert("RGB")
         finally:
             figure.set_dpi(dpi)
-        return _image(renderer).convert("RGB")
+            vars(renderer).clear()
 
 
 class _GivesWayError(Exception):
@@ -223,6 +226,10 @@ def _jpeg(image: Image.Image) -> bytes:
     At this quality, without chroma subsampling, the eye sees no difference.
     """
     return _encoded(image, format="JPEG", quality=95, subsampling=0)
+
+
+def _palette_png(image: Image.Image) -> bytes:
+    return _encoded(image.quantize(method=Image.Quantize.MAXCOVERAGE), format="PNG")
 
 
 def _encoded(image: Image.Image, **how: Any) -> bytes:

@@ -124,7 +124,7 @@ class ImageData:
         return ((self.standardise(i.to(device)), labels.to(device)) for i, labels in parts)
 
     @torch.no_grad()
-    def accuracy(self, model: nn.Module, *, batch_size: int = 500) -> float:
+    def accuracy(self, model: nn.Module, *, batch_size: int = 250) -> float:
         """The fraction of the images that ``model`` names rightly.
 
         Args:

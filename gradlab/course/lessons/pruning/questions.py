@@ -65,8 +65,8 @@ class Trained:
 
     def accuracies(self, model: nn.Module) -> dict[str, float]:
         return {
-            "train": self.seen.accuracy(model, batch_size=250),
-            "test": self.unseen.accuracy(model, batch_size=250),
+            "train": self.seen.accuracy(model),
+            "test": self.unseen.accuracy(model),
         }
 
     def ranking(self, importance: str) -> Ranking:
@@ -132,7 +132,7 @@ def _alone(trained: Trained, cell: Mapping[str, Any]) -> dict[str, Any]:
     for amount in AMOUNTS:
         for layer, mask in ranking.cut(amount, per_layer=True).masks().items():
             with _masked(trained.model, {layer: mask}):
-                found[layer].append(trained.unseen.accuracy(trained.model, batch_size=250))
+                found[layer].append(trained.unseen.accuracy(trained.model))
     return {"layers": ranking.layers, "test": list(found.values())}
 
 
