@@ -64,7 +64,6 @@ class LivePicture:
     def __init__(self, figure: Figure, moving: Iterable[Artist]) -> None:
         self._lock = threading.RLock()
         self._waiting: list[None] = []  # one for each thread that wants to move the picture
-        self._moves = 0
         self._canvas = FigureCanvasAgg(figure)
         self.size: tuple[int, int] = self._canvas.get_width_height()
         self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
@@ -102,13 +101,11 @@ class LivePicture:
     def sharpen(self) -> None:
         """Show the picture twice as fine, if nothing moves it meanwhile."""
         with self._lock:
-            moves = self._moves
             try:
                 value = _jpeg(self._fine(self._waiting))
             except _GivesWayError:
                 return
-        with self._lock:
-            if moves == self._moves and self.widget.comm is not None:
+            if self.widget.comm is not None and not _SHARPENER.over:
                 self.widget.value = value
 
     @contextmanager
@@ -123,7 +120,6 @@ class LivePicture:
         for artist in self._moving:
             self._canvas.figure.draw_artist(artist)
         self.widget.value = _jpeg(_image(self._canvas.get_renderer()))
-        self._moves += 1
         _SHARPENER.later(self)
 
     def _fine(self, waiting: Collection[None]) -> Image.Image:
@@ -170,13 +166,13 @@ class _Sharpener:
         self._due: WeakKeyDictionary[LivePicture, float] = WeakKeyDictionary()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._over = False
+        self.over = False
 
     def later(self, picture: LivePicture) -> None:
         """Sharpen a picture once it has rested, counted from now."""
         with self._changed:
             self._due[picture] = monotonic() + _REST
-            if self._thread is None and not self._over:
+            if self._thread is None and not self.over:
                 self._thread = threading.Thread(target=self._run, name="gradlab", daemon=True)
                 self._thread.start()
 
@@ -189,7 +185,7 @@ class _Sharpener:
         """The next picture that has rested; None, and the end of the thread: there is none."""
         with self._changed:
             # Any picture may go at any moment, and takes its entry along.
-            while not self._over and (
+            while not self.over and (
                 first := min(self._due.items(), key=itemgetter(1), default=None)
             ):
                 picture, due = first
@@ -204,7 +200,7 @@ class _Sharpener:
     def end(self) -> None:
         """Wait for the thread: inside matplotlib it would crash an interpreter that goes down."""
         with self._changed:
-            self._over, thread = True, self._thread
+            self.over, thread = True, self._thread
             self._changed.notify()
         if thread is not None:
             thread.join()
