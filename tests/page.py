@@ -17,22 +17,31 @@ COMPLAINTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .map(o => `code cell ${k + 1}: ` + (o.evalue ? `${o.ename}: ${o.evalue}` : o.text)))"""
 SLIDER = ".widget-hslider:visible, .widget-vslider:visible"
 CHOICE = ".widget-dropdown:visible, .widget-toggle-buttons:visible, .widget-select:visible"
-# The decoded pixels of every picture, so that a change is one that the eye could see.
-PICTURE = """async panel => {
-  const hashes = [];
-  const images = panel.querySelectorAll('img');
+# What a panel shows, as soon as it is other than what is `known`: the decoded pixels of every
+# picture, so that a change is one that the eye could see, and its words. A picture that says how
+# wide it is on the page has more pixels than that when it rests.
+LOOK = """async (panel, [known, patience]) => {
+  const end = performance.now() + patience;
+  const words = () => [...panel.querySelectorAll('.widget-html-content')]
+    .map(part => part.innerText).join('\\n').trim();
+  const shown = () => [...panel.querySelectorAll('img')].map(image => image.src).join() + words();
+  panel.scrollIntoViewIfNeeded();
+  while (shown() === known && performance.now() < end) await new Promise(go => setTimeout(go, 5));
+  const now = shown(), images = [...panel.querySelectorAll('img')];
   if (!images.length) throw new Error('the panel shows no picture');
-  for (const image of images) {
+  for (const image of images.filter(image => image.hashed !== image.src)) {
+    const address = image.src;
     await image.decode();
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-    const context = canvas.getContext('2d');
+    const context = canvas.getContext('2d', {willReadFrequently: true});
     context.drawImage(image, 0, 0);
     const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    const hash = await crypto.subtle.digest('SHA-1', pixels);
-    hashes.push([...new Uint8Array(hash)].map(b => b.toString(16).padStart(2, '0')).join(''));
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', pixels));
+    [image.hashed, image.hash] = [address, [...hash].map(byte => byte.toString(16)).join('')];
   }
-  return hashes.join(' ');
+  const rests = images.every(image => !(image.naturalWidth <= parseFloat(image.style.width)));
+  return [now, rests, images.map(image => image.hash).join(' '), words()];
 }"""
 
 
@@ -84,50 +93,33 @@ class Panel:
         self.tab = tab
         self.output = output
 
-    def picture(self):
-        """A fingerprint of the pixels."""
-        self.output.scroll_into_view_if_needed()
-        seen = []
-
-        def decoded():  # fails when a repaint comes between reading the address and decoding
-            with contextlib.suppress(playwright_error()):
-                seen.append(self.output.evaluate(PICTURE))
-            return seen
-
-        wait_until(decoded, "the panel shows a picture", 5)
-        return seen[0]
-
-    def readout(self):
-        """All words of the panel that are no control's."""
-        words = self.output.locator(".widget-html-content")
-        return "\n".join(words.all_inner_texts()).strip()
-
     @property
     def locked(self):
         """Whether the first slider waits for a prediction."""
         return self.slider().locked
 
     def state(self):
-        """Picture and readout."""
-        return self.picture(), self.readout()
+        """Picture and readout: a fingerprint of the pixels, and all words that are no control's."""
+        return self.wait_until(lambda *_: True, "the panel shows a picture", 5)
 
-    def wait_until(self, truth, what, timeout=10):
-        """The first state for which `truth(picture, readout)` holds."""
-        found = []
+    def wait_until(self, truth, what, timeout=10, at_rest=False):
+        """The first state for which `truth(picture, readout)` holds; of sharp pictures, at rest."""
+        end = time.monotonic() + timeout
+        known = None
+        while (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(playwright_error()):  # repainted between asking and decoding
+                known, rests, *state = self.output.evaluate(LOOK, [known, 1000 * min(left, 0.2)])
+                if (rests or not at_rest) and truth(*state):
+                    return tuple(state)
+        raise TimeoutError(f"not within {timeout:g} s: {what}")
 
-        def holds():
-            found[:] = self.state()
-            return truth(*found)
-
-        wait_until(holds, what, timeout)
-        return tuple(found)
-
-    def wait_until_changed(self, before, timeout=10):
+    def wait_until_changed(self, before, timeout=10, at_rest=False):
         """The state once both picture and readout differ from the state `before`."""
         return self.wait_until(
             lambda picture, readout: picture != before[0] and readout != before[1],
             f"a picture and a readout other than {before[1]!r}",
             timeout,
+            at_rest,
         )
 
     def slider(self, label=None):

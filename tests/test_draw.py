@@ -193,9 +193,9 @@ def test_what_another_thread_sets_while_a_picture_is_drawn_stays():
 
 
 def test_saving_a_figure_writes_at_most_the_kind_of_fonts_and_puts_it_back(writes, tmp_path):
-    before = dict(mpl.rcParams)
+    before = mpl.rcParams.copy()  # not `dict`, which would choose a backend
     report.save(run(), tmp_path / "run.png")
     assert writes == []
     report.save(run(), tmp_path / "run.pdf")
     assert set(writes) == {"pdf.fonttype"}
-    assert dict(mpl.rcParams) == before
+    assert mpl.rcParams.copy() == before

@@ -1,13 +1,13 @@
 """Notebooks in a real JupyterLab in a real Chromium: sliders moved by key and by mouse."""
 
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 import refresh_notebooks
+from makers import PANELS
 from nbformat.v4 import new_code_cell, new_markdown_cell
-
-NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 
 pytestmark = pytest.mark.browser
 
@@ -143,37 +143,63 @@ def test_errors_and_warnings_of_cells_are_reported(jupyter, tmp_path, sources, s
     assert all(re.match(pattern, text) for pattern, text in zip(said, found, strict=True)), found
 
 
-# The panels of the course
+# A notebook of the course
 
 
-def shows_panels(path):
-    return "panels." in path.read_text(encoding="utf-8")
-
-
-WITH_PANELS = [path for path in NOTEBOOKS if shows_panels(path)]
-
-
-@pytest.fixture(scope="module", params=WITH_PANELS, ids=lambda path: path.stem)
-def page(request, jupyter):
-    with jupyter.open(request.param) as page:
+def test_the_panels_of_a_real_notebook_unlock_and_follow_a_key(jupyter):
+    with jupyter.open(refresh_notebooks.NOTEBOOKS / "00_start_here.ipynb") as page:
         assert page.run_all() == []
-        yield page
+        assert len(page.panels()) == 3
+        for panel in page.panels():
+            if panel.locked:
+                unlock(panel)
+            before = panel.state()
+            panel.slider().press("ArrowRight", 3)
+            panel.wait_until_changed(before)
         assert page.console_errors == []
 
 
+# Every kind of panel
+
+
+SHOW = """
+import sys
+sys.path.append({tests!r})
+import makers
+from gradlab.course.prediction import predict
+"""
+
+
 @pytest.fixture(scope="module")
-def panels(page):
-    """The panels of a notebook; one that waits for a prediction is skipped to its sliders."""
-    panels = page.panels()
-    for panel in panels:
-        if panel.locked:
-            before = panel.slider().position
-            panel.slider().press("ArrowRight")
-            assert panel.slider().position == before
-            panel.click("Skip")
-            panel.wait_until(lambda *_, panel=panel: not panel.locked, "the panel unlocks")
-    assert panels
-    return panels
+def panels(jupyter, tmp_path_factory):
+    """Every kind of panel by its name, in one notebook, each behind a prediction."""
+    cells = [f"predict(makers.PANELS[{n!r}](), 'How many?', truth=1, idea='')" for n in PANELS]
+    path = tmp_path_factory.mktemp("panels") / "panels.ipynb"
+    with jupyter.open(write(path, SHOW.format(tests=str(Path(__file__).parent)), *cells)) as page:
+        assert page.run_all() == []
+        yield dict(zip(PANELS, page.panels(), strict=True))
+        assert page.console_errors == []
+
+
+def unlock(panel):
+    """Skip the prediction that a panel waits for."""
+    before = panel.slider().position
+    panel.slider().press("ArrowRight")
+    assert panel.slider().position == before
+    panel.click("Skip")
+    panel.wait_until(lambda *_: not panel.locked, "the panel unlocks")
+
+
+@pytest.fixture(params=PANELS)
+def each(panels, request):
+    panel = panels[request.param]
+    if panel.locked:
+        unlock(panel)
+    return panel
+
+
+def state(panel):
+    return panel.wait_until(lambda *_: True, "the picture rests", at_rest=True)
 
 
 def reset(panel, start):
@@ -181,35 +207,32 @@ def reset(panel, start):
     panel.wait_until(lambda *state: state == start, f"the start again: {start[1]!r}")
 
 
-def test_every_slider_follows_the_keys_to_both_ends_and_reset_brings_it_back(panels):
-    for panel in panels:
-        start = panel.state()
-        for slider in panel.sliders():
-            for key, end in (("Home", 0), ("End", 1), ("Home", 0)):
-                if slider.position != end:
-                    before = panel.state()
-                    slider.press(key)
-                    panel.wait_until_changed(before)
-                    assert slider.position == end
-            reset(panel, start)
+def test_every_slider_follows_the_keys_to_both_ends_and_reset_brings_it_back(each):
+    start = state(each)
+    for slider in each.sliders():
+        for key, end in (("Home", 0), ("End", 1), ("Home", 0)):
+            if slider.position != end:
+                before = state(each)
+                slider.press(key)
+                each.wait_until_changed(before, at_rest=True)
+                assert slider.position == end
+        reset(each, start)
 
 
-def test_one_key_press_is_seen_in_the_picture_and_in_words(panels):
-    for panel in panels:
-        for slider in panel.sliders():
-            start = panel.state()
-            slider.press("ArrowRight" if slider.position < 0.5 else "ArrowLeft")
-            panel.wait_until_changed(start)
-            reset(panel, start)
+def test_one_key_press_is_seen_in_the_picture_and_in_words(each):
+    start = state(each)
+    for slider in each.sliders():
+        slider.press("ArrowRight" if slider.position < 0.5 else "ArrowLeft")
+        each.wait_until_changed(start, at_rest=True)
+        reset(each, start)
 
 
-def test_every_slider_follows_the_mouse(panels):
-    for panel in panels:
-        start = panel.state()
-        for slider in panel.sliders():
-            for position in (0.8, 0.2) if slider.position < 0.5 else (0.2, 0.8):
-                before = panel.state()
-                slider.drag(position)
-                panel.wait_until_changed(before)
-                assert (slider.position > 0.5) == (position > 0.5)
-            reset(panel, start)
+def test_every_slider_follows_the_mouse(each):
+    start = state(each)
+    for slider in each.sliders():
+        for position in (0.8, 0.2) if slider.position < 0.5 else (0.2, 0.8):
+            before = state(each)
+            slider.drag(position)
+            each.wait_until_changed(before, at_rest=True)
+            assert (slider.position > 0.5) == (position > 0.5)
+        reset(each, start)

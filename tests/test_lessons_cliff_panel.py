@@ -33,23 +33,23 @@ def ends(slider):
 def test_the_paths_in_the_picture_are_those_walked_one_by_one(walk, start):
     walk.start.value, walk.learning_rate.value = start, 0.398
     walk.max_norm.value, walk.steps.value = 0.316, 6
-    for path, bound in zip(walk._paths, (math.inf, 0.316), strict=True):
+    for path, bound in zip(walk.paths, (math.inf, 0.316), strict=True):
         alone = surface.descend(STARTS[start], 0.398, bound, steps=6)
         np.testing.assert_allclose(np.transpose(path.way.get_data()), alone.points, rtol=1e-6)
-    for fall in walk._falls:
+    for fall in walk.falls:
         assert len(fall.way.get_xdata()) == 7
-    assert np.ravel(walk._mark.get_data()) == pytest.approx(STARTS[start])
+    assert np.ravel(walk.mark.get_data()) == pytest.approx(STARTS[start])
 
 
 def test_a_step_off_the_wall_leaves_the_picture_and_a_clipped_one_stays(walk):
-    wild, tame = walk._paths
+    wild, tame = walk.paths
     assert (wild.end.get_marker(), tame.end.get_marker()) == ("X", "o")
     end = np.ravel(wild.end.get_data())
     assert np.isclose(end, WINDOW).any()
     assert ((end >= WINDOW[0]) & (end <= WINDOW[1])).all()
     assert "Without clipping: out of the picture, at w = 12.9, b = 12.1" in walk.readout
     assert "Clipped to max_norm = 0.1, in 1 of them" in walk.readout
-    landing, near = walk._landings
+    landing, near = walk.landings
     assert (landing.end.get_marker(), near.end.get_marker()) == ("X", "o")
     assert near.end.get_xdata()[0] == pytest.approx(0.1, rel=1e-3)
 
@@ -57,15 +57,15 @@ def test_a_step_off_the_wall_leaves_the_picture_and_a_clipped_one_stays(walk):
 def test_on_the_plain_clipping_changes_nothing(walk):
     walk.start.value = "on the plain"
     assert "No gradient is longer than max_norm = 0.1: clipping changes nothing" in walk.readout
-    wild, tame = (path.way.get_data() for path in walk._paths)
+    wild, tame = (path.way.get_data() for path in walk.paths)
     np.testing.assert_array_equal(wild, tame)
 
 
 def test_the_dashes_touch_the_cut_at_the_start(walk):
     for start in STARTS:
         walk.start.value = start
-        x, promise = walk._cut.promise.get_data()
-        ground = walk._cut.ground.get_ydata()
+        x, promise = walk.cut.promise.get_data()
+        ground = walk.cut.ground.get_ydata()
         here = np.abs(x).argmin()
         value, slope = surface.gradient(STARTS[start])
         assert promise[here] == pytest.approx(ground[here], abs=1e-9) == pytest.approx(value)
@@ -115,21 +115,21 @@ def test_the_arrows_are_the_gradient_and_what_the_two_rules_leave(norm_type, dir
     gradient = length * math.cos(angle), length * math.sin(angle)
     by_value = vectors.clipped(ByValue(1.5), gradient)
     by_norm = vectors.clipped(ByNorm(1.5, norm_type), gradient)
-    assert vector(panel._before) == pytest.approx(gradient)
-    assert vector(panel._by_value) == pytest.approx(by_value)
-    assert vector(panel._by_norm) == pytest.approx(by_norm)
+    assert vector(panel.before) == pytest.approx(gradient)
+    assert vector(panel.by_value) == pytest.approx(by_value)
+    assert vector(panel.by_norm) == pytest.approx(by_norm)
     turned = vectors.degrees_between(gradient, by_value)
     assert f"turned by {turned:.1f}°. By {norm_type:g}-norm" in panel.readout
     assert panel.readout.endswith("turned by 0.0°.")
-    assert panel._compass.here.get_data() == ([direction], [pytest.approx(turned)])
-    on_curve = panel._compass.curve.get_ydata()[direction + 180]
+    assert panel.compass.here.get_data() == ([direction], [pytest.approx(turned)])
+    on_curve = panel.compass.curve.get_ydata()[direction + 180]
     assert on_curve == pytest.approx(turned, abs=1e-6)
-    assert panel._angle.label.get_visible() == (turned > 0.1)
+    assert panel.angle.label.get_visible() == (turned > 0.1)
 
 
 def test_the_borders_are_the_box_and_the_ball():
     panel = plane.panel(threshold=1.5, norm_type=1.0)
-    box, ball = (np.array(a.border.get_data()) for a in (panel._by_value, panel._by_norm))
+    box, ball = (np.array(a.border.get_data()) for a in (panel.by_value, panel.by_norm))
     np.testing.assert_allclose(np.abs(box).max(0), 1.5)
     np.testing.assert_allclose(np.abs(ball).sum(0), 1.5)
 
@@ -137,7 +137,7 @@ def test_the_borders_are_the_box_and_the_ball():
 def test_a_gradient_of_zero_has_no_direction_to_lose():
     panel = plane.panel((0, 0))
     assert panel.readout.startswith("The gradient is zero")
-    assert not panel._angle.label.get_visible()
+    assert not panel.angle.label.get_visible()
 
 
 def test_the_geometry_panel_lives_at_every_end_and_comes_back():
@@ -209,10 +209,8 @@ def test_the_race_says_where_each_run_is(contest):
 def test_the_curves_go_up_to_the_step_on_the_slider_and_stay_within_the_axes(contest):
     for step in range(5):
         contest.step.value = step
-        for name, run in contest._runs.items():
-            for trace, values in zip(
-                contest._traces[name], (run.loss, run.total_norm), strict=True
-            ):
+        for name, run in contest.runs.items():
+            for trace, values in zip(contest.traces[name], (run.loss, run.total_norm), strict=True):
                 low, high = trace.line.axes.get_ylim()
                 expected = np.clip(values[: step + 1], low, high)
                 np.testing.assert_array_equal(trace.line.get_ydata(), expected)

@@ -51,8 +51,8 @@ def test_the_depth_panel_draws_what_a_fresh_network_measures(state):
     mean = depth.expected(told.pop("depth"), **told)
 
     for curve, law, name in (
-        (panel._arriving, panel._arriving_law, "arriving"),
-        (panel._weights, panel._weights_law, "weights"),
+        (panel.arriving, panel.arriving_law, "arriving"),
+        (panel.weights, panel.weights_law, "weights"),
     ):
         norms = getattr(found, name)
         line, beyond, lost = drawn(curve)
@@ -65,7 +65,7 @@ def test_the_depth_panel_draws_what_a_fresh_network_measures(state):
 
 def test_the_depth_panel_says_what_each_layer_multiplies_by():
     panel = growth.depth_panel(30, gain=1.2)
-    line, _, _ = drawn(panel._arriving)
+    line, _, _ = drawn(panel.arriving)
     factor = (line[0] / line[-1]) ** (1 / 29)
     assert panel.readout.startswith("depth 30, gain 1.20, relu: the gradient that arrives")
     assert f"is {number(line[0])} times the last layer's" in panel.readout
@@ -123,20 +123,20 @@ def test_the_recurrence_panel_draws_what_the_networks_measure(state):
     for name, value in state.items():
         getattr(panel, name).value = value
     told = {"radius": 1.1, "length": 60, "keep_bias": 1.0} | state
-    for name, curve in panel._curves.items():
+    for name, curve in panel.curves.items():
         norms = recurrence.state_gradients(name, seed=2, **told)
         line, beyond, lost = drawn(curve)
         assert line.tolist() == within(norms).tolist()
         assert lost == np.count_nonzero(norms == 0)
         assert beyond + lost == np.count_nonzero(norms != within(norms))
     powers = recurrence.expected(told["radius"], told["length"])
-    assert panel._law.get_ydata().tolist() == powers.tolist()
+    assert panel.law.get_ydata().tolist() == powers.tolist()
 
 
 def test_the_recurrence_panel_says_what_is_left_at_the_first_step():
     panel = growth.recurrence_panel(0.9, length=40, keep_bias=2.0)
     assert panel.readout.startswith("radius 0.900, 40 steps, gate bias 2.00: ")
-    for name, curve in panel._curves.items():
+    for name, curve in panel.curves.items():
         assert f"{number(drawn(curve)[0][0])} ({name})" in panel.readout
     assert f"multiplied 39 times, is {number(0.9**39)}" in panel.readout
     panel.length.value = 1

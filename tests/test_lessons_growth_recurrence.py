@@ -29,7 +29,7 @@ def test_it_is_the_product_of_the_steps_jacobians_of_torchs_own_cells(name):
     hidden, batch, length, radius, keep_bias = 4, 2, 6, 1.7, 0.8
     module, blocks = MODULES[name]
     cell = module(hidden, hidden).double()
-    w_ih, w_hh = recurrence._weights(blocks, hidden, 0)
+    w_ih, w_hh = recurrence.scaled_weights(blocks, hidden, 0)
     with torch.no_grad():
         cell.weight_ih.copy_(w_ih)
         cell.weight_hh.copy_(radius * w_hh)
@@ -63,7 +63,7 @@ def test_it_is_the_product_of_the_steps_jacobians_of_torchs_own_cells(name):
 
 
 def test_a_linear_network_multiplies_by_its_matrix_at_every_step():
-    _, w_hh = recurrence._weights(1, 32, 0)
+    _, w_hh = recurrence.scaled_weights(1, 32, 0)
     gradient, _ = drawn(1, 32, 16)
     found = state_gradients("linear RNN", radius=1.2, length=20)
     for norm in found[::-1]:
@@ -73,13 +73,13 @@ def test_a_linear_network_multiplies_by_its_matrix_at_every_step():
 
 @pytest.mark.parametrize("blocks", [1, 3, 4])
 def test_every_block_of_the_recurrent_matrix_has_the_spectral_radius(blocks):
-    _, w_hh = recurrence._weights(blocks, 32, 3)
+    _, w_hh = recurrence.scaled_weights(blocks, 32, 3)
     for block in w_hh.chunk(blocks):
         assert np.abs(np.linalg.eigvals(block.double().numpy())).max() == pytest.approx(1, rel=1e-5)
 
 
 def test_inputs_reach_each_unit_with_the_standard_deviation_that_is_told():
-    w_ih, _ = recurrence._weights(4, 32, 0)
+    w_ih, _ = recurrence.scaled_weights(4, 32, 0)
     _, sequence = drawn(100, 32, 16)
     assert (sequence @ w_ih.T).std().item() == pytest.approx(INPUT_SCALE, rel=0.05)
 

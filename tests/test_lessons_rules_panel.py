@@ -28,7 +28,7 @@ def test_the_picture_holds_what_was_found(model):
     for share in (0.5, 0.1):
         panel.share.value = share
         found = strength.at_share(strength.parts(model), share)
-        for kept, turn, told in zip(panel._kept, panel._turns, found.values(), strict=True):
+        for kept, turn, told in zip(panel.kept, panel.turns, found.values(), strict=True):
             x, rows = kept.dots.get_data()
             assert x == pytest.approx(told.kept.clip(LEAST_KEPT))
             assert list(rows) == list(range(len(list(model.parameters()))))
@@ -72,7 +72,7 @@ def test_what_the_axes_cannot_show_is_said():
     panel = rules.panel(layer)
     panel.share.value = 10**panel.share.min
     assert "Triangles: less than 0.001 is left." in panel.readout
-    adaptive = panel._kept[1]
+    adaptive = panel.kept[1]
     assert list(adaptive.beyond.get_ydata()) == [1]
     assert adaptive.beyond.get_xdata()[0] == LEAST_KEPT
 

@@ -23,23 +23,23 @@ def gradients():
 def test_the_dots_are_the_samples_and_no_clipped_one_passes_the_bound(gradients):
     panel, known = samples.panel(gradients), SampleGradients.of(gradients)
     bound = panel.max_norm.value
-    x, y = panel._dots.after.get_data()
+    x, y = panel.dots.after.get_data()
     assert x == pytest.approx(np.minimum(known.norms, bound))
     assert y == pytest.approx(known.cosines)
-    assert len(panel._dots.change.get_segments()) == (known.norms > bound).sum()
+    assert len(panel.dots.change.get_segments()) == (known.norms > bound).sum()
 
 
 def test_the_marked_angle_is_the_one_that_is_said_and_lies_on_the_curve(gradients):
     panel, known = samples.panel(gradients), SampleGradients.of(gradients)
     curve = next(
         line
-        for line in panel._bias.here.axes.lines
+        for line in panel.bias.here.axes.lines
         if line.get_label() == "clip, then average" and same_color(line.get_color(), AFTER)
     )
     for bound in np.geomspace(10**panel.max_norm.min, 10**panel.max_norm.max, 7):
         panel.max_norm.value = bound
         found = known.clipped(panel.max_norm.value)
-        (x,), (y,) = panel._bias.here.get_data()
+        (x,), (y,) = panel.bias.here.get_data()
         assert (x, y) == pytest.approx((bound, found.degrees))
         assert np.interp(np.log(x), np.log(curve.get_xdata()), curve.get_ydata()) == pytest.approx(
             y, abs=0.1
@@ -71,7 +71,7 @@ def test_where_there_is_no_direction_the_panel_says_so():
     panel = samples.panel(THREE)
     panel.max_norm.value = 2.0
     assert "the clipped ones cancel: no step at all" in panel.readout
-    assert math.isnan(panel._bias.here.get_ydata()[0])
+    assert math.isnan(panel.bias.here.get_ydata()[0])
     panel = samples.panel(torch.tensor([[-1.0], [-1.0], [2.0]]))
     assert "The mean gradient is zero; that of the clipped ones has norm" in panel.readout
 
@@ -86,7 +86,7 @@ def test_samples_that_are_all_alike_are_never_turned(gradients):
 def test_samples_without_a_gradient_are_said_and_not_drawn():
     panel = samples.panel(torch.tensor([[0.0], [1.0], [2.0]]))
     assert "Not in the picture: 1 samples whose gradient is zero." in panel.readout
-    assert math.isnan(panel._dots.after.get_xdata()[0])
+    assert math.isnan(panel.dots.after.get_xdata()[0])
 
 
 def test_gradients_of_zero_are_refused():

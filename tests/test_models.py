@@ -326,7 +326,7 @@ def test_the_shortcut_takes_every_second_pixel_and_adds_empty_channels():
     assert not y[:, 2:].any()
 
 
-@pytest.mark.parametrize("network", [models.alexnet, models.vgg, models.resnet], ids=str)
+@pytest.mark.parametrize("network", [models.alexnet, models.vgg, models.resnet])
 @pytest.mark.parametrize("norm", [False, True])
 def test_convolutions_start_with_the_variance_of_he(network, norm):
     torch.manual_seed(0)
@@ -339,7 +339,7 @@ def test_convolutions_start_with_the_variance_of_he(network, norm):
             assert module.bias is None or not module.bias.any()
 
 
-@pytest.mark.parametrize("network", [models.alexnet, models.vgg, models.resnet], ids=str)
+@pytest.mark.parametrize("network", [models.alexnet, models.vgg, models.resnet])
 def test_norm_adds_one_batch_normalisation_per_convolution(network):
     counts = [
         sum(isinstance(m, nn.BatchNorm2d) for m in network(norm=norm).modules())

@@ -123,7 +123,7 @@ def test_parameters_are_named_by_where_they_stand():
     assert "lstm.weight_hh_l0" in dict(models.lstm(8).named_parameters())
 
 
-@pytest.mark.parametrize("build", [models.lstm, models.transformer], ids=str)
+@pytest.mark.parametrize("build", [models.lstm, models.transformer])
 def test_forty_steps_teach_more_than_how_often_each_letter_occurs(build):
     torch.manual_seed(0)
     network, text = build(32), python_docs()

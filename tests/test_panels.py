@@ -13,7 +13,7 @@ from gradlab.course import models
 from gradlab.course.prediction import predict
 from gradlab.histogram.log import of_tensors
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number, percent
+from gradlab.panels.panel import NotPossible, Panel, number, percent
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def test_reset_brings_back_the_first_picture_and_words(model):
 
 def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
     panel = panels.threshold(model)
-    after = panel._bars.after.get_data()
+    after = panel.bars.after.get_data()
     above = after.edges[:-1] >= panel.threshold.value
     assert not after.values[above].any()
     nonzero = (flat(model) != 0).double().mean().item()
     assert after.values.sum() == pytest.approx(nonzero)
-    assert panel._bars.before.get_data().values.sum() == pytest.approx(nonzero)
+    assert panel.bars.before.get_data().values.sum() == pytest.approx(nonzero)
 
 
 def test_tensors_and_histograms_make_the_same_panel(model):
@@ -156,24 +156,36 @@ def test_an_unknown_rule_is_refused_with_the_known_ones(model):
 
 
 class Reciprocal(Panel):
-    """A panel that fails at zero."""
+    """A panel that refuses a negative number, and fails at zero."""
 
     def __init__(self):
         figure, (axes,) = subplots(3, 2)
         (self.line,) = axes.plot([0, 1], [0, 1])
-        self.slider = ipywidgets.FloatSlider(1, min=0, max=2)
+        self.slider = ipywidgets.FloatSlider(1, min=-2, max=2)
         super().__init__([self.slider], LivePicture(figure, [self.line]))
 
     def show(self):
+        if self.slider.value < 0:
+            raise NotPossible("x must not be negative")
         inverse = 1 / self.slider.value
         self.line.set_ydata([0, inverse])
         return f"1/x = {inverse}"
 
 
-def test_a_panel_that_meets_an_error_says_so_and_stays_usable():
+def test_a_panel_that_refuses_a_setting_says_so_and_stays_usable():
     panel = Reciprocal()
-    panel.slider.value = 0
-    assert panel.readout == "Not possible: float division by zero"
+    panel.slider.value = -1
+    assert panel.readout == "Not possible: x must not be negative"
+    panel.slider.value = 2
+    assert panel.readout == "1/x = 0.5"
+
+
+def test_a_bug_is_not_hidden_is_said_and_leaves_the_panel_usable():
+    panel = Reciprocal()
+    with pytest.raises(ZeroDivisionError):
+        panel.slider.value = 0
+    said = "ZeroDivisionError: float division by zero. The traceback is in the log."
+    assert panel.readout == f"This panel failed. {said}"
     panel.slider.value = 2
     assert panel.readout == "1/x = 0.5"
 
@@ -220,7 +232,7 @@ def test_a_prediction_can_be_skipped():
     asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
     asked.skip_button.click()
     assert not any(control.disabled for control in asked.panel.controls)
-    assert "0.5" not in asked._verdict
+    assert "0.5" not in asked.readout
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The panels on pruning show what pruning does and what was recorded, and say it."""
 
 import re
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -43,6 +43,13 @@ def panel(model, batches, images):
     return panels.sparsity(model, batches, images.accuracy)
 
 
+def ranking_by(importance, model, batches):
+    """What the panel should have ranked."""
+    if importance == "largest first":
+        return prune.rank(prune.score(model).reversed())
+    return prune.rank(prune.score(model, importance, batches))
+
+
 @pytest.fixture(autouse=True)
 def fresh(panel):
     panel.reset()
@@ -60,9 +67,9 @@ def test_the_accuracy_is_that_of_a_model_pruned_by_torch_itself(panel, model, im
     )
     accuracy = images.accuracy(net)
     assert f"accuracy {percent(accuracy)}, " in panel.readout
-    assert panel._dot.get_data()[1] == [accuracy]
+    assert panel.dot.get_data()[1] == [accuracy]
     shares = [1 - float(m.weight.count_nonzero()) / m.weight.numel() for m, _ in layers]
-    assert [bar.get_width() for bar in panel._shares.bars] == pytest.approx(shares)
+    assert [bar.get_width() for bar in panel.shares.bars] == pytest.approx(shares)
 
 
 def test_the_panel_leaves_the_model_as_it_was(panel, model):
@@ -76,26 +83,55 @@ def test_the_panel_leaves_the_model_as_it_was(panel, model):
 def test_a_move_waits_for_no_measurement_and_the_measurement_follows_by_itself(panel):
     panel.amount.value = 0.33
     assert "measured when the slider rests" in panel.readout
-    assert not panel._dot.get_visible()
-    end = time.monotonic() + 30
-    while "measured when the slider rests" in panel.readout and time.monotonic() < end:
-        time.sleep(0.02)
+    assert not panel.dot.get_visible()
+    assert panel.measuring.wait(30)
     assert " unpruned." in panel.readout
-    assert panel._dot.get_visible()
+    assert panel.dot.get_visible()
+
+
+def test_a_measurement_that_fails_is_said_and_logged_and_the_next_move_measures_again(
+    model, batches, monkeypatch
+):
+    logged, errors = [], []
+    monkeypatch.setattr(threading, "excepthook", lambda args: logged.append(args.exc_value))
+
+    def accuracy(pruned):
+        if errors:
+            raise errors.pop()
+        return 0.5
+
+    panel = panels.sparsity(model, batches, accuracy)
+    errors.append(OSError("no such images"))
+    panel.amount.value = 0.41
+    assert panel.measuring.wait(30)
+    assert isinstance(logged[0], OSError)
+    assert panel.readout.startswith("This panel failed. OSError: no such images.")
+    panel.amount.value = 0.42
+    assert panel.measuring.wait(30)
+    assert " unpruned." in panel.readout
+
+
+def test_a_closed_panel_measures_nothing(model, batches, images):
+    panel = panels.sparsity(model, batches, images.accuracy)
+    panel.amount.value = 0.43
+    measuring = panel.measuring
+    panel.close()
+    assert measuring.wait(0)
+    assert not measuring.going
 
 
 @pytest.mark.parametrize("importance", [*prune.IMPORTANCES, "largest first"])
 @pytest.mark.parametrize("scope", ["all layers together", "each layer alone"])
 def test_the_bars_hold_every_weight_once_and_those_that_go_are_those_of_the_cut(
-    panel, importance, scope
+    panel, model, batches, importance, scope
 ):
     panel.importance.value, panel.scope.value = importance, scope
-    ranking = panel._ranked[importance].ranking
+    ranking = ranking_by(importance, model, batches)
     for amount in (0.0, 0.37, 0.99):
         panel.amount.value = amount
         cut = ranking.cut(amount, per_layer=scope != "all layers together")
-        going = panel._scores.going.get_data().values
-        counts = panel._scores.staying.get_data().values
+        going = panel.scores.going.get_data().values
+        counts = panel.scores.staying.get_data().values
         assert going.sum() == cut.zeros.sum()
         assert counts.sum() == len(ranking)
         assert (going <= counts).all()
@@ -104,28 +140,28 @@ def test_the_bars_hold_every_weight_once_and_those_that_go_are_those_of_the_cut(
             assert both.sum() <= 1
 
 
-def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model):
+def test_holes_are_where_the_first_layer_has_lost_its_weights(panel, model, batches):
     panel.amount.value = 0.6
-    mask = panel._ranked["magnitude"].ranking.cut(0.6).masks()["conv1.weight"]
-    shown = np.ma.masked_invalid(panel._holes.image.get_array())
+    mask = ranking_by("magnitude", model, batches).cut(0.6).masks()["conv1.weight"]
+    shown = np.ma.masked_invalid(panel.holes.image.get_array())
     assert shown.mask.sum() == int((~mask).sum())
     kept = model.conv1.weight.detach()[mask].double().numpy()
     inside = shown.compressed()
-    inside = inside[inside <= panel._holes.image.get_clim()[1]]
+    inside = inside[inside <= panel.holes.image.get_clim()[1]]
     assert np.sort(inside) == pytest.approx(np.sort(kept))
 
 
 def test_a_panel_may_start_elsewhere_and_has_measured_its_start(model, batches, images):
     panel = panels.sparsity(model, batches, images.accuracy, importance="largest first", amount=0.2)
     assert panel.readout.startswith("20% by largest first")
-    assert panel._dot.get_visible()
-    assert not np.isnan(panel._curve.line.get_ydata()).any()
+    assert panel.dot.get_visible()
+    assert not np.isnan(panel.curve.line.get_ydata()).any()
 
 
-def test_layers_of_which_nothing_is_left_are_crossed_and_named(panel):
+def test_layers_of_which_nothing_is_left_are_crossed_and_named(panel, model, batches):
     panel.importance.value, panel.amount.value = "gradient", 0.99
-    emptied = panel._ranked["gradient"].ranking.cut(0.99).emptied
-    assert len(panel._shares.gone.get_xdata()) == len(emptied)
+    emptied = ranking_by("gradient", model, batches).cut(0.99).emptied
+    assert len(panel.shares.gone.get_xdata()) == len(emptied)
     assert ("Nothing is left of" in panel.readout) == bool(emptied)
     panel.amount.value = 0.0
     assert "Nothing is left of" not in panel.readout
@@ -170,7 +206,7 @@ def test_a_model_with_masks_is_refused_and_keeps_them(batches, images):
 def test_dense_layers_are_shown_as_they_are(images, batches):
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
     panel = panels.sparsity(net, batches, images.accuracy)
-    assert panel._weights.shape == (10, 3072)
+    assert panel.holes.image.get_array().shape == (10, 3072)
     panel.amount.value = 0.9
     assert "of 30,720 weights are zero" in panel.readout
 
@@ -214,7 +250,7 @@ def records():
 def test_the_criteria_panel_draws_the_mean_over_seeds_and_its_range(records):
     panel = pruning.importance_panel(records)
     runs = records.where(part="one shot", scope="global", importance="taylor").values("test")
-    band = panel._bands["taylor"]
+    band = panel.bands["taylor"]
     assert band.line.get_ydata() == pytest.approx(runs.mean(0))
     border = band.area.get_paths()[0].vertices[:, 1]
     assert border.min() == pytest.approx(runs.min())
@@ -230,15 +266,15 @@ def test_the_criteria_panel_says_the_order_and_the_gradient_beside_the_weight(re
             told = re.findall(r"([a-z][a-z, ]*?) (\d+\.?\d*) % \(", panel.readout.split(":")[1])
             means = [float(mean) for _, mean in told]
             assert means == sorted(means, reverse=True)
-            assert {name.lstrip(", ") for name, _ in told} == set(panel._views[view])
+            assert {name.lstrip(", ") for name, _ in told} == set(panel.views[view])
     assert "Gradient minus magnitude, seed by seed:" in panel.readout
 
 
 def test_a_criterion_that_was_not_trained_further_has_no_curve_there(records):
     panel = pruning.importance_panel(records)
-    assert len(panel._bands[questions.LARGEST].line.get_xdata()) == len(questions.AMOUNTS)
+    assert len(panel.bands[questions.LARGEST].line.get_xdata()) == len(questions.AMOUNTS)
     panel.view.value = panel.view.options[2]
-    assert len(panel._bands[questions.LARGEST].line.get_xdata()) == 0
+    assert len(panel.bands[questions.LARGEST].line.get_xdata()) == 0
     assert questions.LARGEST not in panel.readout
     assert questions.GRADUAL in panel.readout
 
@@ -247,13 +283,13 @@ def test_the_sensitivity_panel_has_a_curve_for_each_layer_alone(records):
     panel = pruning.sensitivity_panel(records)
     runs = records.where(part="alone", importance="magnitude").values("test")
     for k, name in enumerate(("conv1", "fc1")):
-        assert panel._bands[name].line.get_ydata() == pytest.approx(runs[:, k].mean(0))
+        assert panel.bands[name].line.get_ydata() == pytest.approx(runs[:, k].mean(0))
     assert panel.readout.index("conv1") < panel.readout.index("fc1")  # best first
 
 
 def test_the_gap_panel_says_how_far_training_images_are_ahead(records):
     panel = pruning.gap_panel(records)
-    for band in panel._bands.values():
+    for band in panel.bands.values():
         assert len(band.line.get_xdata()) == len(questions.AMOUNTS)
     assert "Gap, seed by seed: +5.0 points (+5.0 to +5.0)." in panel.readout
 
@@ -266,7 +302,7 @@ def test_the_speed_panel_compares_with_the_same_training_unpruned(records):
     assert f"50% of the weights zero: {same}" in panel.readout
     assert f"50% of the channels out: {half}" in panel.readout
     assert "+0.0 points" in panel.readout
-    sizes = [bar.get_width() for bar in panel._costs["bytes"].bars]
+    sizes = [bar.get_width() for bar in panel.costs["bytes"].bars]
     assert sizes == pytest.approx([100, 100, 50])
 
 

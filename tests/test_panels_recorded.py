@@ -91,7 +91,7 @@ def panel(shared):
 
 def marked(panel):
     """The steps that have a mark above the axes."""
-    return panel._drawn.course.fired.get_xdata()[::3].tolist()
+    return panel.drawn.course.fired.get_xdata()[::3].tolist()
 
 
 def test_threshold_shows_a_recording_step_by_step_and_a_gradient_by_its_histogram(panel, recording):
@@ -102,13 +102,13 @@ def test_threshold_shows_a_recording_step_by_step_and_a_gradient_by_its_histogra
 
 def test_by_norm_the_picture_holds_the_norms_cut_at_the_threshold(panel, recording):
     panel.threshold.value = 9.0
-    course, norms = panel._drawn.course, recording.total_norm
+    course, norms = panel.drawn.course, recording.total_norm
     assert np.array_equal(course.before.get_ydata(), norms)
     assert np.array_equal(course.before.get_xdata(), np.arange(40))
     assert np.array_equal(course.after.get_ydata(), np.minimum(norms, 9.0))
     assert course.line.get_ydata() == [9.0, 9.0]
     assert marked(panel) == np.flatnonzero(norms > 9.0).tolist()
-    assert not panel._drawn.layers.clipped.get_visible()
+    assert not panel.drawn.layers.clipped.get_visible()
 
 
 @pytest.mark.parametrize("rule", KINDS)
@@ -125,30 +125,30 @@ def test_what_is_marked_is_what_clipping_the_gradients_changes(panel, made, rule
     hit = [step for step, c in zip(steps, coefficients, strict=True) if c < 1]
     assert 0 < len(hit) < len(steps)
     assert marked(panel) == hit
-    shown = panel._drawn.coefficients.curve.get_ydata()
+    shown = panel.drawn.coefficients.curve.get_ydata()
     assert shown == pytest.approx(np.sort(coefficients), rel=2 * RELATIVE_ERROR)
     share = len(hit) / len(steps)
-    assert panel._drawn.firing.here.get_xdata() == pytest.approx([100 * share])
+    assert panel.drawn.firing.here.get_xdata() == pytest.approx([100 * share])
     assert f"would have clipped {len(hit)} of {len(steps)} steps" in panel.readout
 
 
 def test_how_often_it_fires_is_read_off_the_curve(panel, recording):
-    shares, thresholds = panel._drawn.firing.curve.get_data()
+    shares, thresholds = panel.drawn.firing.curve.get_data()
     for max_norm in (5.0, 8.0, 9.0, 11.0, 12.0, 15.0, 200.0, 400.0):
         panel.threshold.value = max_norm
         at = np.flatnonzero(thresholds <= max_norm)[0]  # a step function, falling
-        assert panel._drawn.firing.here.get_xdata()[0] == pytest.approx(shares[at])
+        assert panel.drawn.firing.here.get_xdata()[0] == pytest.approx(shares[at])
         assert shares[at] == pytest.approx(100 * (recording.total_norm > max_norm).mean())
 
 
 def test_each_layer_alone_covers_the_cells_that_are_clipped(panel, recording):
     panel.clip.value = "by norm, per layer"
     panel.threshold.value = 6.0
-    cells = panel._drawn.layers.clipped
+    cells = panel.drawn.layers.clipped
     assert cells.get_visible()
     covered = np.asarray(cells.get_array())[..., 3] > 0
     assert np.array_equal(covered, (recording.layer_norms > 6.0).T)
-    assert np.array_equal(panel._drawn.course.before.get_ydata(), recording.layer_norms.max(1))
+    assert np.array_equal(panel.drawn.course.before.get_ydata(), recording.layer_norms.max(1))
 
 
 @pytest.mark.parametrize("rule", KINDS)
@@ -156,21 +156,21 @@ def test_at_the_upper_end_no_step_is_clipped_and_at_the_lower_end_every_one(pane
     panel.clip.value = rule
     first, limits = (
         panel.readout,
-        [axes.get_ylim() for axes in panel._drawn.course.before.figure.axes],
+        [axes.get_ylim() for axes in panel.drawn.course.before.figure.axes],
     )
     panel.threshold.value = 10**panel.threshold.max
     assert "would have clipped none of" in panel.readout
     assert marked(panel) == []
     panel.threshold.value = 10**panel.threshold.min
     assert "(100 %): a step-size limiter" in panel.readout
-    assert limits == [axes.get_ylim() for axes in panel._drawn.course.before.figure.axes]
+    assert limits == [axes.get_ylim() for axes in panel.drawn.course.before.figure.axes]
     panel.reset()
     panel.clip.value = rule
     assert panel.readout == first
 
 
 def test_another_rule_shows_another_quantity_and_another_slider(panel, recording):
-    axes = panel._drawn.course.before.axes
+    axes = panel.drawn.course.before.axes
     for rule, what, hidden in (
         ("by value", "largest |element|", "max_norm"),
         ("by norm, per layer", "largest layer norm", "clip_value"),
@@ -209,9 +209,9 @@ def test_a_rule_that_turns_gradients_says_by_how_much(panel):
 def test_the_threshold_of_the_run_is_drawn_where_the_rule_is_the_same(made):
     clipped = recording_of(made, clip=clip.ByNorm(5.0))
     panel = panels.threshold(clipped)
-    assert panel._drawn.course.reference.get_ydata() == [5.0, 5.0]
+    assert panel.drawn.course.reference.get_ydata() == [5.0, 5.0]
     panel.clip.value = "by value"
-    assert np.isnan(panel._drawn.course.reference.get_ydata()).all()
+    assert np.isnan(panel.drawn.course.reference.get_ydata()).all()
 
 
 def test_the_threshold_of_the_run_is_known_for_bounds_on_2_norms_and_values_alone(made):
@@ -231,13 +231,13 @@ def test_steps_that_are_not_finite_or_zero_stay_in_the_picture_and_are_said(made
     lost[5] = {n: torch.zeros_like(g) for n, g in made[5].items()}
     run = recording_of(lost, nonfinite={3: "fc.weight", 4: "conv.bias"}, skipped=2)
     panel = panels.threshold(run)
-    x, y = panel._drawn.course.lost.get_data()
-    low, high = panel._drawn.course.before.axes.get_ylim()
+    x, y = panel.drawn.course.lost.get_data()
+    low, high = panel.drawn.course.before.axes.get_ylim()
     assert (x.tolist(), y.tolist()) == ([3, 4, 5], [high, high, low])
     assert "Not finite (crosses): 2 steps, the first step 3, in fc.weight." in panel.readout
     assert "The gradient scaler skipped 2 more." in panel.readout
     assert "of 38 steps" in panel.readout
-    colours = panel._drawn.layers.norms
+    colours = panel.drawn.layers.norms
     shown = colours.to_rgba(colours.get_array())
     assert shown[2, 3].tolist() == [0, 0, 0, 1]
     assert shown[1, 4].tolist() == [0, 0, 0, 1]
@@ -262,7 +262,7 @@ def test_of_more_steps_than_columns_each_column_shows_its_largest():
     )
     panel = panels.threshold(run, clip=clip.PerLayer)
     panel.threshold.value = 1e3
-    drawn = panel._drawn
+    drawn = panel.drawn
     cells = np.asarray(drawn.layers.norms.get_array())
     assert cells.shape == (3, -(-steps // 3))
     assert cells[1, 777 // 3] == 1e6
@@ -284,7 +284,7 @@ def test_a_layer_without_a_gradient_is_grey(made):
     norms = recording_of(made).layer_norms.copy()
     norms[:, 1] = np.nan
     panel = panels.threshold(recording_of(made, layer_norms=norms))
-    colours = panel._drawn.layers.norms
+    colours = panel.drawn.layers.norms
     assert np.ptp(colours.to_rgba(colours.get_array())[1, :, :3]) == 0
     assert "Not possible" not in panel.readout
 
@@ -332,4 +332,4 @@ def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
 def test_no_coefficient_leaves_the_picture(made):
     panel = panels.threshold(recording_of([*made, {n: 1e9 * g for n, g in made[0].items()}]))
     panel.threshold.value = 10**panel.threshold.min
-    assert panel._drawn.coefficients.curve.get_ydata()[0] == LEAST_COEFFICIENT
+    assert panel.drawn.coefficients.curve.get_ydata()[0] == LEAST_COEFFICIENT

@@ -22,6 +22,7 @@ import yaml
 import gradlab
 
 ROOT = Path(__file__).resolve().parent.parent
+CHECKERS = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -113,16 +114,28 @@ def make(*words: str, status: int = 0) -> str:
 
 def test_make_check_runs_every_checker(tmp_path):
     planned = make("--dry-run", "check", f"VENV={tmp_path}/venv")
-    checkers = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
-    assert [line.split("/bin/")[1] for line in planned.splitlines()[-4:]] == checkers
+    assert [line.split("/bin/")[1] for line in planned.splitlines()[-4:]] == CHECKERS
 
 
-def test_make_test_checks_first_and_then_tests(tmp_path):
+@pytest.mark.checker
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_every_checker_is_content(checker):
+    name, *words = checker.split()
+    run(Path(sys.executable).with_name(name), *words)
+
+
+def test_make_test_tests_everything_and_the_checkers_are_among_it(tmp_path, pytestconfig):
     planned = make("--dry-run", "test", f"VENV={tmp_path}/venv")
-    assert planned.index("lint-imports") < planned.index("-m pytest")
-    assert {"gradlab", "tests", "notebooks"} == set(
-        PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
-    )
+    assert planned.splitlines()[-1] == f"{tmp_path}/venv/bin/python -m pytest "
+    assert pytestconfig.getini("testpaths") == ["gradlab", "tests", "notebooks"]
+    assert not {"-m", "-k"} & set(pytestconfig.getini("addopts"))
+
+
+def test_make_test_oldest_leaves_out_the_browser_and_the_checkers_alone(tmp_path):
+    tests, notebooks = make("--dry-run", "test-oldest", f"OLDEST={tmp_path}/venv").splitlines()[-2:]
+    assert tests.endswith('-m pytest --ignore=notebooks -m "not browser and not checker" ')
+    assert "small_machine.py" in notebooks
+    assert notebooks.endswith("-m pytest notebooks ")
 
 
 def test_make_help_names_every_command():

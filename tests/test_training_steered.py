@@ -47,7 +47,7 @@ def steered(optimizer="SGD with momentum", batches=noise, **options):
 
 
 def weights(run):
-    return copy.deepcopy(run._model.state_dict())
+    return copy.deepcopy(run.model.state_dict())
 
 
 def same(a, b):
@@ -58,7 +58,7 @@ def same(a, b):
 def test_a_steered_run_is_the_plain_loop_bit_for_bit(optimizer):
     run, model = steered(optimizer), network()
     plain = OPTIMIZERS[optimizer](model.parameters())
-    torch.set_rng_state(run._random.state[0])
+    torch.set_rng_state(run.random.state[0])
     expected = training.train(model, plain, [*noise(), *noise()], clip=ByNorm(0.5))
     run.step(14)
     assert same(weights(run), model.state_dict())
@@ -217,7 +217,7 @@ def test_all_groups_of_the_optimizer_keep_their_ratio():
     run = steered("AdamW, two groups")
     run.learning_rate = 0.05
     run.step()
-    assert [group["lr"] for group in run._optimizer.param_groups] == [0.05, pytest.approx(0.01)]
+    assert [group["lr"] for group in run.optimizer.param_groups] == [0.05, pytest.approx(0.01)]
 
 
 def test_states_are_thinned_to_the_memory_that_there_is():
@@ -294,7 +294,7 @@ def test_an_infinite_loss_with_a_finite_gradient_ends_the_branch_too():
 def test_the_gradient_is_counted_before_and_after_clipping():
     run = steered(clip=ByValue(0.01))
     run.step(3)
-    gradients = torch.cat([p.grad.flatten() for p in run._model.parameters()])
+    gradients = torch.cat([p.grad.flatten() for p in run.model.parameters()])
     assert np.array_equal(run.gradient.after.counts, LogHistogram.of(gradients).counts)
     assert run.gradient.shares([0.009, 0.011])[1] > run.gradient.shares([0.009, 0.011])[0]
     assert run.gradient.before.norm() == pytest.approx(run.branch.total_norm[-1], rel=0.02)
@@ -311,7 +311,7 @@ def test_the_gradient_is_counted_before_and_after_clipping():
 def test_where_all_elements_are_scaled_alike_the_shares_are_those_of_the_clipped_ones(rule):
     run = steered(clip=rule)
     run.step(4)
-    gradients = torch.cat([p.grad.flatten() for p in run._model.parameters()])
+    gradients = torch.cat([p.grad.flatten() for p in run.model.parameters()])
     edges = np.geomspace(1e-6, 10, 30)
     expected = LogHistogram.of(gradients).shares(edges)
     assert run.gradient.after is None

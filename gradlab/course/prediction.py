@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import ipywidgets
 
+from gradlab.panels.closing import Closing
 from gradlab.panels.panel import Panel, number, spoken
 
 
@@ -40,8 +40,11 @@ def predict(
     return Prediction(panel, question, truth, idea, choices)
 
 
-class Prediction(ipywidgets.VBox):
-    """See ``predict``. ``answer(value)`` and ``skip()`` do by code what the buttons do."""
+class Prediction(Closing):
+    """See ``predict``. ``answer(value)`` and ``skip()`` do by code what the buttons do.
+
+    ``close()`` leaves the panel open: it belongs to whoever made it.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,11 @@ class Prediction(ipywidgets.VBox):
             part for part in (self._question, self._verdict, self.panel.readout) if part
         )
 
+    @property
+    def png(self) -> bytes:
+        """The panel's picture."""
+        return self.panel.png
+
     def answer(self, value: float | str) -> None:
         """Commit to an answer: say how far off it is, and unlock the panel.
 
@@ -113,11 +121,6 @@ class Prediction(ipywidgets.VBox):
         self._verdict = verdict
         question = f"<b>Predict, then look.</b> {html.escape(self._question)}"
         self._said.value = f'<p style="line-height: 1.4">{question}</p>{spoken(verdict)}'
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
-        picture = self.panel._repr_mimebundle_()["image/png"]
-        return bundle | {"text/plain": self.readout, "image/png": picture}
 
 
 def _judged(said: float | str, truth: float | str) -> str:

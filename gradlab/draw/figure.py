@@ -59,7 +59,12 @@ _LEGEND: Any = {
     "columnspacing": 2,
 }
 _BARS: Any = {"edgecolor": "none", "linewidth": 1}
-_IMAGE: Any = {"aspect": "equal", "origin": "upper", "interpolation": "antialiased"}
+_IMAGE: Any = {
+    "aspect": "equal",
+    "origin": "upper",
+    "interpolation": "antialiased",
+    "resample": True,
+}
 _CONTOUR: Any = {"algorithm": "mpl2014", "corner_mask": True, "linestyles": "solid"}
 _SIDES = ("top", "right", "left", "bottom")
 _TICKS: Any = {
@@ -164,9 +169,15 @@ def sample(label: str, color: str, **look: Any) -> Line2D:
     return Line2D([], [], label=label, color=color, **(_LINE | _SOLID | look))
 
 
+def font(size: float) -> FontProperties:
+    """The house's font, for what takes its font from no text."""
+    plain: Any = dict.fromkeys(("weight", "style", "variant", "stretch"), "normal")
+    return FontProperties(family="DejaVu Sans", size=size, **plain)
+
+
 def legend_look() -> dict[str, Any]:
     """What a legend has to be told."""
-    return {**_LEGEND, "prop": FontProperties(family=["DejaVu Sans"], size=9, weight="normal")}
+    return {**_LEGEND, "prop": font(9)}
 
 
 def dress(axes: Axes) -> None:

@@ -87,6 +87,6 @@ def draw_band(axes: Axes, label: str, number: int) -> Band:
         "markeredgewidth": 0.4,
     }
     (line,) = axes.plot([], [], _LINES[number], color=color, label=label, **look)
-    area = PolyCollection([], facecolors=color, alpha=0.15, linewidths=0)
+    area = PolyCollection([], facecolors=color, alpha=0.15, linewidths=0, edgecolors="none")
     axes.add_collection(area, autolim=False)
     return Band(line, area)

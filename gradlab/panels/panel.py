@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -11,14 +10,19 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from gradlab.panels.closing import Closing
 from gradlab.panels.live import LivePicture
 
 STEP = 0.05
 """Of a logarithmic slider, in decades: about 12 %."""
-_WRAP = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+_WRAP = {"flex_flow": "row wrap", "align_items": "center"}
 
 
-class Panel(ipywidgets.VBox):
+class NotPossible(Exception):  # noqa: N818 - it is what the reader is told
+    """What ``Panel.show`` raises where it cannot show what its controls ask for; says why."""
+
+
+class Panel(Closing):
     """Controls, a picture and a sentence that says what the picture shows.
 
     A subclass makes its controls and picture and implements ``show``. It is a widget: put it at
@@ -50,6 +54,11 @@ class Panel(ipywidgets.VBox):
         """What the panel shows, in words."""
         return self._readout
 
+    @property
+    def png(self) -> bytes:
+        """Its picture as it is now, as the bytes of a PNG file."""
+        return self.picture.png
+
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
         for control, value in zip(self.controls, self._start, strict=True):
@@ -60,23 +69,36 @@ class Panel(ipywidgets.VBox):
         """Move the picture's artists to what the controls say; return the readout.
 
         Raises:
-            ValueError, ArithmeticError, RuntimeError, OSError: shown to the reader as the readout;
-                the panel stays usable.
+            NotPossible: shown to the reader as the readout; the panel stays usable. Any other error
+                is a bug: the readout says that there is one, and it goes on to whoever called.
         """
 
+    def fail(self, error: Exception) -> None:
+        """Say in the readout that the panel failed; the traceback is the caller's to show."""
+        self._say(f"This panel failed. {told(error)}")
+
     def _follow(self) -> None:
-        with self.picture.moving():
+        with self._changing:
+            if self.closed:  # while a thread waited for its turn
+                return
             try:
-                said = self.show()
-            except (ValueError, ArithmeticError, RuntimeError, OSError) as error:
-                said = f"Not possible: {error}"
+                with self.picture.moving():
+                    said = self.show()
+            except NotPossible as refusal:
+                said = f"Not possible: {refusal}"
+            except Exception as error:
+                self.fail(error)
+                raise
+            self._say(said)
+
+    def _say(self, said: str) -> None:
         self._readout = said
         self._sentence.value = spoken(said)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
-        png = base64.b64encode(self.picture.png).decode()
-        return bundle | {"text/plain": self.readout, "image/png": png}
+
+def told(error: Exception) -> str:
+    """An error in words, and where more is to be found."""
+    return f"{type(error).__name__}: {error}. The traceback is in the log."
 
 
 def spoken(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from math import ceil, sqrt
-from threading import RLock, Timer
+from threading import RLock
 
 import ipywidgets
 import numpy as np
@@ -19,6 +20,7 @@ from gradlab.arguments import one_of, within
 from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
 from gradlab.draw.style import THRESHOLD
 from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
+from gradlab.panels.background import Background
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 from gradlab.prune import IMPORTANCES
@@ -89,8 +91,9 @@ class SparsityPanel(Panel):
         scores[LARGEST] = scores["magnitude"].reversed()
         self._ranked = {name: _Ranked.of(found) for name, found in scores.items()}
         self._measured: dict[tuple[str, str, float], float] = {}
-        self._measuring = RLock()
-        self._timer = Timer(0, self.measure)
+        self._evaluating = RLock()
+        self._rests_at = 0.0
+        self.measuring = Background(self)
         self._unpruned = accuracy(model)
 
         self.importance = ipywidgets.Dropdown(
@@ -106,8 +109,12 @@ class SparsityPanel(Panel):
             readout_format=".0%",
             layout={"width": "420px"},
         )
-        self._evaluate(importance, SCOPES[0], [*GRID, self._setting[2]])
-        super().__init__([self.importance, self.scope, self.amount], self._picture())
+        controls = [self.importance, self.scope, self.amount]
+        for control in controls:
+            control.observe(lambda _: self._moved(), names="value")
+        while self._measure_next():
+            pass
+        super().__init__(controls, self._picture())
 
     def _picture(self) -> LivePicture:
         figure, (left, right, below, pixels) = subplots(9, 6, nrows=2, ncols=2)
@@ -117,62 +124,86 @@ class SparsityPanel(Panel):
         most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
 
         self._marker = draw_sparsity_axis(left, "accuracy on unseen data")
-        self._curve = draw_band(left, "measured", 0)
-        (self._dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
-        self._shares = draw_shares(right, names, some.counts.sum(1).tolist())
-        self._scores = draw_scores(below, _EDGES, most)
-        self._holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
-        parts = (self._marker, self._curve, self._shares, self._scores, self._holes)
-        return LivePicture(figure, [*(a for part in parts for a in part.artists), self._dot])
+        self.curve = draw_band(left, "measured", 0)
+        (self.dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
+        self.shares = draw_shares(right, names, some.counts.sum(1).tolist())
+        self.scores = draw_scores(below, _EDGES, most)
+        self.holes = draw_holes(pixels, self._weights, f"{names[0]}: black is gone")
+        parts = (self._marker, self.curve, self.shares, self.scores, self.holes)
+        return LivePicture(figure, [*(a for part in parts for a in part.artists), self.dot])
 
     def show(self) -> str:
         """Look up what goes; what accuracy that leaves is measured once the slider rests."""
-        self._timer.cancel()
         importance, scope, amount = self._setting
         ranked = self._ranked[importance]
         cut = ranked.ranking.cut(amount, per_layer=scope != SCOPES[0])
         self._marker.move(on_sparsity_axis(amount), f"sparsity {amount:.0%}")
-        self._shares.move(cut.per_layer, cut.total)
-        self._scores.move(ranked.going(cut), ranked.counts.sum(0))
+        self.shares.move(cut.per_layer, cut.total)
+        self.scores.move(ranked.going(cut), ranked.counts.sum(0))
         together = scope == SCOPES[0] and np.isfinite(cut.thresholds[0])
         relative = abs(cut.thresholds[0]) / ranked.largest
-        self._scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
+        self.scores.marker.move(float(np.clip(relative, _EDGES[0], 1)) if together else None)
         stays = _tiles(cut.mask(cut.layers[0]))
-        self._holes.move(np.where(stays, self._weights, np.nan))
+        self.holes.move(np.where(stays, self._weights, np.nan))
 
         curve = [self._measured.get((importance, scope, at), np.nan) for at in GRID]
-        self._curve.move(GRID, curve, curve, curve)
+        self.curve.move(GRID, curve, curve, curve)
         accuracy = self._measured.get(self._setting)
-        self._dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
-        self._dot.set_visible(accuracy is not None)
-        if accuracy is None or np.isnan(curve).any():
-            self._timer = Timer(_REST, self.measure)
-            self._timer.daemon = True
-            self._timer.start()
+        self.dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
+        self.dot.set_visible(accuracy is not None)
         return f"{amount:.0%} by {importance}, {scope}: {self._said(cut, accuracy)}"
 
     def measure(self) -> float:
-        """Measure and show the accuracy at this setting, then those of its curve; return it."""
-        with self._measuring:
-            importance, scope, amount = self._setting
-            self._evaluate(importance, scope, [amount])
+        """Measure and show the accuracy at this setting and those of its curve; return it."""
+        self.measuring.stop()
+        while self._measure_next():
+            pass
+        self._follow()
+        return self._measured[self._setting]
+
+    def turn(self) -> float | None:
+        """Once the slider rests, measure one accuracy; show the first, and all of the curve."""
+        if (left := self._rests_at - time.monotonic()) > 0:
+            return left
+        first = self._setting not in self._measured
+        more = self._measure_next()
+        if first or not more:
             self._follow()
-            self._evaluate(importance, scope, GRID)
-            self._follow()
-            return self._measured[importance, scope, amount]
+        return 0.0 if more else None
+
+    def rest(self, error: Exception | None) -> None:
+        """Say what went wrong."""
+        if error is not None:
+            self.fail(error)
+
+    def _stop(self) -> None:
+        self.measuring.close()
+
+    def _moved(self) -> None:
+        self._rests_at = time.monotonic() + _REST
+        self.measuring.start()
 
     @property
     def _setting(self) -> tuple[str, str, float]:
         return self.importance.value, self.scope.value, round(self.amount.value, 2)
 
-    def _evaluate(self, importance: str, scope: str, amounts: Iterable[float]) -> None:
-        ranking = self._ranked[importance].ranking
-        for amount in amounts:
-            if (importance, scope, amount) not in self._measured:
-                prune.apply_(self._model, ranking.cut(amount, per_layer=scope != SCOPES[0]))
-                found = self._accuracy(self._model)
-                prune.restore_(self._model)
-                self._measured[importance, scope, amount] = found
+    def _measure_next(self) -> bool:
+        """Measure the first that is missing: of this setting, or of its curve; whether one was."""
+        importance, scope, here = self._setting
+        with self._evaluating:
+            for amount in (here, *GRID):
+                if (importance, scope, amount) not in self._measured:
+                    cut = self._ranked[importance].ranking.cut(amount, per_layer=scope != SCOPES[0])
+                    self._measured[importance, scope, amount] = self._pruned_accuracy(cut)
+                    return True
+        return False
+
+    def _pruned_accuracy(self, cut: Cut) -> float:
+        prune.apply_(self._model, cut)
+        try:
+            return self._accuracy(self._model)
+        finally:
+            prune.restore_(self._model)
 
     def _said(self, cut: Cut, accuracy: float | None) -> str:
         dense = percent(self._unpruned)

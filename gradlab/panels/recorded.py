@@ -59,9 +59,9 @@ class Recorded(Panel):
         figure, axes = subplots(
             9.4, 6, nrows=2, ncols=2, width_ratios=(3, 1), height_ratios=(1, 1.3)
         )
-        self._drawn = draw_recorded(axes, self._recording)
+        self.drawn = draw_recorded(axes, self._recording)
         self._measure()
-        return LivePicture(figure, self._drawn.artists)
+        return LivePicture(figure, self.drawn.artists)
 
     def _slider(self, name: str, clip: Rule | type[Rule]) -> ipywidgets.FloatLogSlider:
         """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
@@ -80,7 +80,7 @@ class Recorded(Panel):
         self._shown = self.clip.value
         span = 10**self.threshold.min, 10**self.threshold.max
         reference = threshold(self._recording, self._rules[self._shown])
-        self._drawn.measure(self._compared[self._shown], span, reference)
+        self.drawn.measure(self._compared[self._shown], span, reference)
 
     def show(self) -> str:
         """Clip every recorded gradient at the slider's threshold."""
@@ -94,7 +94,7 @@ class Recorded(Panel):
         would = self._recording.what_if(rule)
         label = f"{slider.description} = {number(slider.value)}"
         numbers = f"{number(slider.value)}\n{percent(would.fraction)}"
-        self._drawn.move(slider.value, numbers, would, by_layer=rule.part == "layer")
+        self.drawn.move(slider.value, numbers, would, by_layer=rule.part == "layer")
         said = _in_words(would, self._recording.every, self._shares)
         return f"{label}: {said} {self._told} {_CAVEAT}"
 

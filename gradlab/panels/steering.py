@@ -11,9 +11,9 @@ from typing import Any
 import ipywidgets
 
 from gradlab.clip.rule import kinds
+from gradlab.panels.background import Player
 from gradlab.panels.dashboard import NOT_AT_ALL, Dashboard
-from gradlab.panels.panel import STEP, Panel, log_slider
-from gradlab.panels.player import Player
+from gradlab.panels.panel import STEP, Panel, log_slider, told
 from gradlab.training import Steered
 
 REPAINTS = 10.5  # in a second, while it plays
@@ -50,16 +50,16 @@ def steer(run: Steered) -> Steer:
 
 
 class Steer(Panel):
-    """See ``steer``."""
+    """See ``steer``. ``run`` is what it steers; ``player`` takes its steps in the background."""
 
     children: Any
 
     def __init__(self, run: Steered) -> None:
-        self._run, self._mark = run, run.bookmark()
+        self.run, self._mark = run, run.bookmark()
         self._error = ""
         self._mover: int | None = None
-        self._next_step = self._next_paint = 0.0
-        self._player = Player(self)
+        self._next_paint = 0.0
+        self.player = Player(self)
 
         wide = {"style": {"description_width": "85px"}}
         own = run.clip if run.clip and run.clip.limits else None
@@ -86,7 +86,7 @@ class Steer(Panel):
         self.step_button = _button("Step", "step-forward", "Train one step")
         self.fork_button = _button("Fork", "code-fork", "Begin a new branch here")
         self.play_button.on_click(lambda _: self._play_or_pause())
-        self.step_button.on_click(lambda _: self._step_by_hand())
+        self.step_button.on_click(lambda _: self.step())
         self.fork_button.on_click(lambda _: self.fork())
         self.position = ipywidgets.IntSlider(
             0,
@@ -101,8 +101,8 @@ class Steer(Panel):
             options=list(_SPEEDS), description="speed", layout={"width": "230px"}
         )
         rates = self.learning_rate.min, self.learning_rate.max
-        self._dashboard = Dashboard(rates, run)
-        super().__init__(self._settings, self._dashboard.picture)
+        self.dashboard = Dashboard(rates, run)
+        super().__init__(self._settings, self.dashboard.picture)
         transport = [
             self.play_button,
             self.step_button,
@@ -113,40 +113,41 @@ class Steer(Panel):
         self.controls = (*transport, *self.controls)
         bar, *rest = self.children
         self.children = [ipywidgets.HBox(transport, layout=bar.layout), bar, *rest]
-        self._view_count = 0  # from now on the page says how many views there are
-        self.observe(self._seen, names="_view_count")
 
     # By code and by button
 
     @property
     def playing(self) -> bool:
         """Whether it trains in the background."""
-        return self._player.playing
+        return self.player.going
 
     def play(self) -> None:
         """Train in the background until ``pause()``, or until the run diverges."""
+        if self.playing:
+            return
+        self.pause()  # it may be about to say that it rests
         self._error = ""
-        self._next_step = self._next_paint = time.monotonic()
+        self._next_paint = time.monotonic()
         self.play_button.description, self.play_button.icon = "Pause", "pause"
-        self._player.play()
+        self.player.start()
 
     def pause(self) -> None:
         """Stop training after the step that is being taken."""
-        self._player.stop()
+        self.player.stop()
 
     def step(self, number: int = 1) -> None:
         """Train that many steps, here and now, and show the last."""
-        self._do(lambda: self._run.step(number))
+        self._do(lambda: self.run.step(number))
 
     def rewind(self, step: int) -> None:
         """Go back to a step, or to the nearest whose state was kept."""
         self.pause()
-        nearest = min(self._run.kept, key=lambda kept: abs(kept - step))
-        self._do(lambda: self._run.rewind(nearest))
+        nearest = min(self.run.kept, key=lambda kept: abs(kept - step))
+        self._do(lambda: self.run.rewind(nearest))
 
     def fork(self) -> None:
         """Leave the branch as it is, and begin a new one here."""
-        self._do(self._run.fork)
+        self._do(self.run.fork)
 
     def reset(self) -> None:
         """Put every control and the run back to where they were when the panel was made."""
@@ -154,24 +155,21 @@ class Steer(Panel):
         for control, value in zip(self._settings, self._start, strict=True):
             control.value = value
         self.speed.index = 0
-        self._do(lambda: self._run.reset(self._mark))
-
-    def close(self) -> None:
-        """Stop training and leave the page."""
-        self.pause()
-        super().close()
+        self._do(lambda: self.run.reset(self._mark))
 
     def _do(self, action: Callable[[], object]) -> None:
         self.pause()
         self._error = ""
-        action()
-        self._follow()
+        try:
+            action()
+        except Exception as error:
+            self._stopped_by(error)
+            raise
+        finally:
+            self._follow()
 
-    def _step_by_hand(self) -> None:
-        self.pause()
-        self._error = ""
-        self._take(show=True)
-        self._follow()
+    def _stopped_by(self, error: Exception) -> None:
+        self._error = f"Training stopped. {told(error)}"
 
     def _play_or_pause(self) -> None:
         if self.playing:
@@ -179,55 +177,52 @@ class Steer(Panel):
         else:
             self.play()
 
-    def _seen(self, change: Any) -> None:
+    def _stop(self) -> None:
+        self.player.close()
+
+    def _viewed(self, change: Any) -> None:
+        super()._viewed(change)
         if change.old and not change.new:  # its cell was run again, or deleted
             self.pause()
 
     # In the background
 
-    def turn(self) -> bool:
-        """Take a step if it is time for one, and show it if it is time for that."""
+    def turn(self) -> float | None:
+        """Take a step, and show it if it is time for that; how long it is to the next, seconds."""
         now = time.monotonic()
-        if now < self._next_step:
-            time.sleep(min(self._next_step - now, 0.05))
-            return True
-        self._next_step = now + 1 / _SPEEDS[self.speed.value]
+        next_step = now + 1 / _SPEEDS[self.speed.value]
         show = now >= self._next_paint
-        self._take(show)
+        self.run.take(measure=show)
         if show:
             self._next_paint = max(self._next_paint + 1 / REPAINTS, now)
             self._follow()
-        return not (self._run.ended or self._error)
+        return None if self.run.ended else max(0.0, next_step - time.monotonic())
 
-    def _take(self, show: bool) -> None:
-        try:
-            self._run.take(measure=show)
-        except Exception as error:  # no cell is there to show what a thread or a button raises
-            self._error = f"Training stopped. {type(error).__name__}: {error}."
-
-    def rest(self) -> None:
-        """Say that it pauses."""
+    def rest(self, error: Exception | None) -> None:
+        """Say that it pauses, and why."""
         self.play_button.description, self.play_button.icon = "Play", "play"
+        if error is not None:
+            self._stopped_by(error)
         self._follow()
 
     # What the controls mean
 
     def _turned(self) -> None:
         """A setting was moved: it holds from the next step on."""
-        self._run.learning_rate = _digits(self.learning_rate.value)
+        self.run.learning_rate = _digits(self.learning_rate.value)
         rule = self._rules[self.clip.value]
         turned = rule and rule.with_bound(_digits(self.thresholds[rule.bound_name].value))
-        if turned and type(turned) is type(self._run.clip):
-            turned.load_state_dict(self._run.clip.state_dict())  # its history is not the hand's
-        self._run.clip = turned
+        if turned and type(turned) is type(self.run.clip):
+            turned.load_state_dict(self.run.clip.state_dict())  # its history is not the hand's
+        self.run.clip = turned
 
     def _moved(self, step: int) -> None:
         """The position was moved by hand: to the kept step that is nearest on that side."""
         if self._mover == get_ident():  # by `show`
             return
         self.pause()
-        here = self._run.position
-        side = [kept for kept in self._run.kept if (kept - here) * (step - here) > 0]
+        here = self.run.position
+        side = [kept for kept in self.run.kept if (kept - here) * (step - here) > 0]
         self.rewind(min(side, key=lambda kept: abs(kept - step), default=here))
 
     def show(self) -> str:
@@ -238,11 +233,11 @@ class Steer(Panel):
         self._mover = get_ident()
         # Range and value one by one, and never a value outside: the browser would push it back in,
         # and its message would look like a move by hand.
-        self.position.max = max(len(self._run.branch), self.position.max)
-        self.position.value = self._run.position
-        self.position.max = max(len(self._run.branch), 1)
+        self.position.max = max(len(self.run.branch), self.position.max)
+        self.position.value = self.run.position
+        self.position.max = max(len(self.run.branch), 1)
         self._mover = None
-        return " ".join(filter(None, (self._error, self._dashboard.show(self._run))))
+        return " ".join(filter(None, (self._error, self.dashboard.show(self.run))))
 
 
 def _throttle(

@@ -111,9 +111,9 @@ class Threshold(Panel):
         figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
         norms = [view.norm() for view in self._views.values()]
         finite = self._views[ALL].finite
-        self._bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
-        self._norms = draw_norms(right, list(self._views), norms, lowest_norm)
-        return LivePicture(figure, [*self._bars.artists, *self._norms.artists])
+        self.bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
+        self.norms = draw_norms(right, list(self._views), norms, lowest_norm)
+        return LivePicture(figure, [*self.bars.artists, *self.norms.artists])
 
     def show(self) -> str:
         """Clip the shown layers' histograms at the slider's threshold."""
@@ -124,12 +124,12 @@ class Threshold(Panel):
         by_value, would = rule.part == "element", effect(rule, self._histograms)
 
         view = self._views[self.layer.value]
-        self._bars.move(view.shares(self._counted), self._shares_after(rule, would))
+        self.bars.move(view.shares(self._counted), self._shares_after(rule, would))
         row = list(self._views).index(self.layer.value)
-        self._norms.move([would.over().norm_after, *would.norm_after], row)
+        self.norms.move([would.over().norm_after, *would.norm_after], row)
         label = f"{slider.description} = {number(slider.value)}"
-        self._bars.marker.move(slider.value if by_value else None, label)
-        self._norms.marker.move(None if by_value else slider.value, label)
+        self.bars.marker.move(slider.value if by_value else None, label)
+        self.norms.marker.move(None if by_value else slider.value, label)
         summary = would.over(None if self.layer.value == ALL else self.layer.value)
         return f"{label}: {_effect_in_words(summary, by_value)}{_left_out(view)}"
 

@@ -13,9 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -23,8 +23,6 @@ from torch._guards import TracingContext
 from torch._ops import OpOverload
 
 KEY = "TESTING_ONLY_GenericMode"  # above autograd, and no library of torch's own has kernels there
-_PARSED = torch._C._dispatch_key_parse(KEY)
-_ALONE = torch._C.DispatchKeySet(_PARSED)
 _FOR_EVER: list[object] = []  # as a thread ends, torch 2.7 drops a reference that it never took
 
 
@@ -48,6 +46,7 @@ class Random:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        _kernels()
         self._process = os.getpid()
         devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
         self._generators = {torch.device("cpu"): Generator().set_state(torch.get_rng_state())}
@@ -71,7 +70,7 @@ class Random:
         before, drawing = self.state, _drawing()
         outer, drawing[0] = drawing[0], self
         try:
-            with torch._C._IncludeDispatchKeyGuard(_PARSED):
+            with torch._C._IncludeDispatchKeyGuard(_kernels().key):
                 yield
         except BaseException:
             self.state = before
@@ -102,7 +101,7 @@ def _draw(op: OpOverload, place: int, *args: Any, **kwargs: Any) -> Any:
         _refuse_checkpoints()
         device = next(a.device for a in (*args, *kwargs.values()) if isinstance(a, Tensor))
         generator = run.on(device)
-    with torch._C._ExcludeDispatchKeyGuard(_ALONE):
+    with torch._C._ExcludeDispatchKeyGuard(_kernels().key_set):
         return op(*args[:place], **kwargs | {"generator": generator})
 
 
@@ -129,7 +128,7 @@ def _attention(
     args = query, key, value, attn_mask, dropout_p, is_causal
     if dropout_p > 0:
         return torch._scaled_dot_product_attention_math(*args, **options)[0]
-    with torch._C._ExcludeDispatchKeyGuard(_ALONE):
+    with torch._C._ExcludeDispatchKeyGuard(_kernels().key_set):
         return nn.functional.scaled_dot_product_attention(*args, **options)
 
 
@@ -140,7 +139,7 @@ def _cudnn_rnn(*args: Any) -> Any:
             f"dropout of an RNN must be 0 on CUDA in a steered run, got {dropout}: cuDNN draws it "
             "from a state of the process; put nn.Dropout between RNNs of one layer"
         )
-    with torch._C._ExcludeDispatchKeyGuard(_ALONE):
+    with torch._C._ExcludeDispatchKeyGuard(_kernels().key_set):
         return torch.ops.aten._cudnn_rnn.default(*args)
 
 
@@ -172,7 +171,19 @@ def _register(library: torch.library.Library) -> None:
         library.impl(name, kernel)
 
 
-_PASS_BY = torch.library.Library("_", "IMPL", KEY)
-_PASS_BY.fallback(torch.library.fallthrough_kernel)
-_KERNELS = torch.library.Library("aten", "IMPL", KEY)
-_register(_KERNELS)
+class _Kernels(NamedTuple):
+    """The key, and the libraries that hold what stands under it, for as long as they are held."""
+
+    key: Any
+    key_set: Any
+    libraries: tuple[torch.library.Library, torch.library.Library]
+
+
+@cache
+def _kernels() -> _Kernels:
+    """Registered when the first run is made: whoever only imports this room changes nothing."""
+    key = torch._C._dispatch_key_parse(KEY)
+    pass_by, kernels = (torch.library.Library(name, "IMPL", KEY) for name in ("_", "aten"))
+    pass_by.fallback(torch.library.fallthrough_kernel)
+    _register(kernels)
+    return _Kernels(key, torch._C.DispatchKeySet(key), (pass_by, kernels))

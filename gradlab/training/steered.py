@@ -52,7 +52,7 @@ class Steered:
         ``torch.use_deterministic_algorithms`` says which. A model whose state is not all in its
         ``state_dict()`` does not come back whole either. A step draws from generators of the run's
         own, which start where torch's are now; it refuses ``torch.utils.checkpoint`` around
-        dropout, and on CUDA the dropout of an RNN (``gradlab.steering.random`` says why). And each
+        dropout, and on CUDA the dropout of an RNN (``gradlab.training.random`` says why). And each
         branch is one seed.
 
     >>> import torch
@@ -79,8 +79,8 @@ class Steered:
         every: int = 5,
         memory: int = 128 * 2**20,
     ) -> None:
-        self._model, self._optimizer, self._loss = model, optimizer, loss
-        self._stream, self._random = Stream(batches), Random(model)
+        self.model, self.optimizer, self._loss = model, optimizer, loss
+        self._stream, self.random = Stream(batches), Random(model)
         self._memory = whole("memory", memory)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         first = positive("the learning rate of optimizer", rates[0])
@@ -161,21 +161,21 @@ class Steered:
         if self.ahead:
             self.fork()
         clip, rate = self.clip, self.learning_rate  # another thread may turn them at any time
-        for group, times in zip(self._optimizer.param_groups, self._rates, strict=True):
+        for group, times in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * times
         keep = (self.position + 1) % self.every == 0
         before: list[LogHistogram] = []
         watch = (lambda model: before.append(_elements(model))) if measure or keep else None
-        self._model.train()
+        self.model.train()
         try:
-            with self._random.own():
+            with self.random.own():
                 batch = self._stream.batch(self.position)
                 way: Any = {"clip": clip or ByNorm(inf), "loss": self._loss, "watch": watch}
-                did = step(self._model, self._optimizer, batch, **way)
+                did = step(self.model, self.optimizer, batch, **way)
         except NonFiniteGradient:
             self.gradient = None
-            with self._random.own():
-                self._change(diverged=str(find(self._model, *batch, loss=self._loss)))
+            with self.random.own():
+                self._change(diverged=str(find(self.model, *batch, loss=self._loss)))
             return
         assert did.clipped is not None
         norm, coefficient = float(did.clipped.total_norm), float(did.clipped.coefficient)
@@ -184,7 +184,7 @@ class Steered:
         self.gradient = None
         if before:
             scaled = not fired or (clip is not None and clip.part == "everything")
-            after = None if scaled else _elements(self._model)
+            after = None if scaled else _elements(self.model)
             self.gradient = Gradient(before[0], after, coefficient)
         self._change(steps=(*self.branch.steps, taken))
         if keep:
@@ -237,10 +237,10 @@ class Steered:
         self._restore(to.state)
 
     def _state(self) -> State:
-        return State.of(self._model, self._optimizer, self._random, self.clip, self.gradient)
+        return State.of(self.model, self.optimizer, self.random, self.clip, self.gradient)
 
     def _restore(self, state: State) -> None:
-        state.restore(self._model, self._optimizer, self._random, self.clip)
+        state.restore(self.model, self.optimizer, self.random, self.clip)
         self.gradient = state.gradient
 
     def _keep(self) -> None:

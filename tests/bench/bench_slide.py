@@ -29,12 +29,13 @@ from refresh_notebooks import METADATA, read, text
 DATA = """
 import io
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
+from IPython.display import display
 from gradlab import panels
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
+from gradlab.panels.live import subplots
 from gradlab.histogram import LogHistogram
 generator = torch.Generator().manual_seed(0)
 values = 1e-3 * torch.randn(1_000_000, generator=generator)
@@ -58,15 +59,14 @@ def interact_with(shares):
     def show(exponent):
         clip_value = 10 ** exponent
         after = whole.norm_after_value_clip(clip_value)
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(9, 3.8), width_ratios=(3, 2), layout="constrained", dpi=100)
+        figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
         bars = draw_magnitudes(left, edges, 1 / whole.finite, "|gradient element|")
         norms = draw_norms(right, ["all layers", "weight"], 2 * [whole.norm()],
-                                1e-3 * whole.norm())
+                           1e-3 * whole.norm())
         bars.move(*shares(clip_value))
         bars.marker.move(clip_value, f"clip_value = {clip_value:.3g}")
         norms.move([after, after], 0)
-        plt.show()
+        display(figure)
         cosine = whole.cosine_after_value_clip(clip_value)
         print(f"{whole.fraction_above(clip_value):.1%} clipped, {after:.3g}, {cosine:.3f}")
     slider = ipywidgets.FloatSlider(value=np.log10(whole.quantile(0.9)), step=0.05,
@@ -130,7 +130,7 @@ def measure(page, presses):
         for panel, its_times in zip(panels, times, strict=True):
             took = press(panel, key)
             if took is None:
-                raise RuntimeError(f"no new picture within 20 s of {key}: {panel.readout()!r}")
+                raise RuntimeError(f"no new picture within 20 s of {key}: {panel.state()[1]!r}")
             if turn >= 0:
                 its_times.append(took)
     return times

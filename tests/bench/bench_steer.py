@@ -30,9 +30,10 @@ from gradlab.training import Steered
 
 SETUP = """
 import torch
-from gradlab import data, models, panels
+from gradlab import panels
 from gradlab.clip import ByNorm
-from gradlab.steering import Steered
+from gradlab.course import data, models
+from gradlab.training import Steered
 photos = data.load("patches", "train")
 torch.manual_seed(0)
 model = models.vgg(11, width=16)

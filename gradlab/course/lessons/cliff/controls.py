@@ -104,17 +104,17 @@ class Cliff(Panel):
         assert grid is not None
         map_.set_subplotspec(grid[:, 0])  # one tall map beside two curves
         w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
-        self._mark = draw_surface(map_, w, b, surface(w, b))
-        self._cut = draw_profile(above, _FAR, _HIGHEST)
+        self.mark = draw_surface(map_, w, b, surface(w, b))
+        self.cut = draw_profile(above, _FAR, _HIGHEST)
         draw_fall(below, STEPS, _HIGHEST)
         looks = (("no clipping", THRESHOLD), ("clipped", AFTER))
-        self._paths = [draw_path(map_, *look) for look in looks]
-        self._landings = [draw_path(above, *look) for look in looks]
-        self._falls = [draw_path(below, *look) for look in looks]
+        self.paths = [draw_path(map_, *look) for look in looks]
+        self.landings = [draw_path(above, *look) for look in looks]
+        self.falls = [draw_path(below, *look) for look in looks]
         draw_legend(map_, "lower left")
-        paths = [*self._paths, *self._landings, *self._falls]
+        paths = [*self.paths, *self.landings, *self.falls]
         artists = [artist for path in paths for artist in path.artists]
-        return LivePicture(figure, [self._mark, *self._cut.artists, *artists])
+        return LivePicture(figure, [self.mark, *self.cut.artists, *artists])
 
     def _walk(self, name: str) -> Walks:
         """All paths from a start, walked when it is first chosen."""
@@ -129,8 +129,8 @@ class Cliff(Panel):
         walks, ground = self._walk(self.start.value)
         w, b = walks.points[0, 0, 0]
         loss, norm = float(walks.losses[0, 0, 0]), float(walks.norms[0, 0, 0])
-        self._mark.set_data([w], [b])
-        self._cut.move(ground, loss - norm * _FAR)
+        self.mark.set_data([w], [b])
+        self.cut.move(ground, loss - norm * _FAR)
 
         rate, bound, steps = self.learning_rate.value, self.max_norm.value, self.steps.value
         row, column = _SETTINGS.index(rate), _SETTINGS.index(bound)
@@ -152,12 +152,12 @@ class Cliff(Panel):
     def _move(self, path: int, points: Floats, losses: Floats) -> str:
         """Move one path in all three pictures; say where it ends."""
         end, there = last_seen(points, WINDOW)
-        self._paths[path].move(points[:, 0], points[:, 1], end, left=not there)
+        self.paths[path].move(points[:, 0], points[:, 1], end, left=not there)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
-        self._landings[path].move([0, first], losses[:2], landing, left=not near)
+        self.landings[path].move([0, first], losses[:2], landing, left=not near)
         steps = np.arange(len(losses))
-        self._falls[path].move(steps, losses, (steps[-1], losses[-1]))
+        self.falls[path].move(steps, losses, (steps[-1], losses[-1]))
         w, b = points[-1]
         out = "" if there else "out of the picture, "
         return f"{out}at w = {number(w)}, b = {number(b)}, loss {number(losses[-1])}"

@@ -106,7 +106,7 @@ class LengthsPanel(Panel):
         self._vectors, self._full, self._family = (
             cache(self._of),
             cache(self._whole),
-            cache(self._made),
+            cache(self._by_length),
         )
         labels = test.labels.tolist()
         self._digits = [labels.index(digit) for digit in range(10)]
@@ -145,7 +145,7 @@ class LengthsPanel(Panel):
         vectors = self._vectors(of, unit)
         return shorten(vectors, "none", vectors.train.shape[1])
 
-    def _made(self, of: str, unit: bool, by: str) -> tuple[Shown, ...]:
+    def _by_length(self, of: str, unit: bool, by: str) -> tuple[Shown, ...]:
         """The vectors at every length of the slider."""
         vectors = self._vectors(of, unit)
         return tuple(self._seen(vectors, shorten(vectors, by, k)) for k in LENGTHS)

@@ -109,7 +109,9 @@ def draw_maps(axes: Axes, lengths: Sequence[int], names: Sequence[str]) -> Maps:
     lines, bands = {}, {}
     for name, (color, form) in zip(names, _MAPS, strict=False):
         (lines[name],) = axes.plot([], [], form, color=color, label=name, markersize=5)
-        bands[name] = PolyCollection([], facecolors=color, alpha=0.15, linewidths=0)
+        bands[name] = PolyCollection(
+            [], facecolors=color, alpha=0.15, linewidths=0, edgecolors="none"
+        )
         axes.add_collection(bands[name], autolim=False)
     axes.legend(loc="lower right")
     return Maps(marker, full, lines, bands)

@@ -10,11 +10,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.figure import powers_of_ten
+from gradlab.draw.figure import font, powers_of_ten
 from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD
 
 
@@ -47,12 +49,19 @@ def draw_glyphs(axes: Axes) -> Glyphs:
     axes.set_title("The short vectors of test digits")
     colors = (*CYCLE, "#7A5195", "#6B6B6B", "#8A6D00")
     classes = [
-        axes.plot([], [], color=color, marker=f"${digit}$", markersize=6, linestyle="none")[0]
+        axes.plot([], [], color=color, marker=_glyph(digit), markersize=6, linestyle="none")[0]
         for digit, color in enumerate(colors)
     ]
     for points in classes:
         points.set_markeredgewidth(0.3)
     return Glyphs(tuple(classes))
+
+
+def _glyph(digit: int) -> Path:
+    """A digit as a marker; matplotlib's own markers of text have the reader's font."""
+    path = TextPath((0, 0), str(digit), prop=font(10), usetex=False)
+    middle = path.get_extents().get_points().mean(0)
+    return Path(path.vertices - middle, path.codes)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from gradlab.course.lessons.features.vectors import Floats, Labels, spread
 
+Doubles = NDArray[np.float64]
 WEIGHT_DECAY = 3e-5
 
 
@@ -37,7 +38,7 @@ def classifier(vectors: Floats, labels: Labels) -> LogisticRegression:
     return model
 
 
-def guess(short: Floats, targets: Floats, others: Floats) -> NDArray[np.float64]:
+def guess(short: Floats, targets: Floats, others: Floats) -> Doubles:
     """The best that an affine map can make of short vectors: by least squares.
 
     From principal components of the targets themselves it is PCA's own reconstruction.
@@ -50,11 +51,8 @@ def guess(short: Floats, targets: Floats, others: Floats) -> NDArray[np.float64]
     Returns:
         (l, m).
     """
-    # In float64: the square of a matrix has the square of its condition number.
-    mean = short.mean(0, dtype=np.float64)
-    inputs = short - mean
-    weight = np.linalg.lstsq(inputs.T @ inputs, inputs.T @ targets)[0]
-    guessed: NDArray[np.float64] = (others - mean) @ weight + targets.mean(0)
+    mean, weight, _ = _regress(short, targets)
+    guessed: Doubles = (others - mean) @ weight + targets.mean(0)
     return guessed
 
 
@@ -69,4 +67,14 @@ def explained(short: Floats, vectors: Floats) -> float:
         Dimensionless, in [0, 1]; for principal components the sum of their explained variance
         ratios.
     """
-    return float(guess(short, vectors, short).var(0).sum() / vectors.var(0).sum())
+    _, weight, products = _regress(short, vectors)
+    return float((weight * products).sum() / (len(vectors) * vectors.var(0).sum()))
+
+
+def _regress(short: Floats, targets: Floats) -> tuple[Doubles, Doubles, Doubles]:
+    """The mean short vector, the slopes of least squares, and the products that they come from."""
+    # In float64: the square of a matrix has the square of its condition number.
+    mean = short.mean(0, dtype=np.float64)
+    inputs = short - mean
+    products = inputs.T @ targets
+    return mean, np.linalg.lstsq(inputs.T @ inputs, products)[0], products

@@ -81,7 +81,7 @@ def measured(network: nn.Sequential, inputs: Tensor, upstream: Tensor) -> LayerG
         much as the other shrinks, so the weights' norms are level even while the arriving gradient
         vanishes: look at how high they are, not only at their slope.
 
-    >>> from gradlab import models
+    >>> from gradlab.course import models
     >>> _ = torch.manual_seed(0)
     >>> found = measured(models.mlp(20, gain=2**0.5), torch.randn(64, 64), torch.randn(64, 64))
     >>> 0.9 < found.factor < 1.1  # at the critical gain of ReLU

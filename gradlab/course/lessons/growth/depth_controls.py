@@ -100,13 +100,13 @@ class Depth(Panel):
         figure, (axes,) = subplots(9, 4.2)
         draw_growth(axes, DEEPEST, "layer (1 is next to the input)", "norm of the gradient")
         blue, orange = CYCLE[:2]
-        self._arriving = draw_curve(axes, "arriving at the layer", blue, "o")
-        self._arriving_law = draw_law(axes, "predicted", blue)
-        self._weights = draw_curve(axes, "of the layer's weight", orange, "s")
-        self._weights_law = draw_law(axes, "predicted", orange)
+        self.arriving = draw_curve(axes, "arriving at the layer", blue, "o")
+        self.arriving_law = draw_law(axes, "predicted", blue)
+        self.weights = draw_curve(axes, "of the layer's weight", orange, "s")
+        self.weights_law = draw_law(axes, "predicted", orange)
         draw_key(axes, columns=4)
-        laws = self._arriving_law, self._weights_law
-        return LivePicture(figure, [*laws, *self._arriving.artists, *self._weights.artists])
+        laws = self.arriving_law, self.weights_law
+        return LivePicture(figure, [*laws, *self.arriving.artists, *self.weights.artists])
 
     def _draw_network(self) -> None:
         """One network of the deepest kind: its first layers are any shallower one."""
@@ -138,10 +138,10 @@ class Depth(Panel):
             depth, gain=gain, activation=activation, residual=residual, norm=norm, width=WIDTH
         )
         layers = np.arange(1, depth + 1)
-        self._arriving.move(layers, found.arriving)
-        self._arriving_law.set_data(layers, mean.arriving)
-        self._weights.move(layers, found.weights)
-        self._weights_law.set_data(layers, mean.weights)
+        self.arriving.move(layers, found.arriving)
+        self.arriving_law.set_data(layers, mean.arriving)
+        self.weights.move(layers, found.weights)
+        self.weights_law.set_data(layers, mean.weights)
         said = "".join([", residual" * residual, f", {norm} norm" if norm else ""])
         what = f"depth {depth}, gain {number(gain)}, {activation}{said}"
         return f"{what}: {_in_words(found, mean)}{edges([*found.arriving, *found.weights])}"

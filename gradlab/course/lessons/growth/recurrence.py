@@ -100,7 +100,7 @@ def state_gradients(
     within("radius", radius, 0)
     whole("length", length)
     kind = _CELLS[cell]
-    w_ih, w_hh = _weights(kind.blocks, hidden, seed)
+    w_ih, w_hh = scaled_weights(kind.blocks, hidden, seed)
     bias = torch.zeros(kind.blocks * hidden)
     if kind.blocks > 1:
         bias[hidden : 2 * hidden] = (
@@ -146,7 +146,7 @@ def expected(radius: float, length: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=16)
-def _weights(blocks: int, hidden: int, seed: int) -> tuple[Tensor, Tensor]:
+def scaled_weights(blocks: int, hidden: int, seed: int) -> tuple[Tensor, Tensor]:
     """Input weights, and recurrent weights whose every block has spectral radius 1."""
     random = torch.Generator().manual_seed(seed)
     w_ih = torch.randn(blocks * hidden, hidden, generator=random) * INPUT_SCALE / hidden**0.5

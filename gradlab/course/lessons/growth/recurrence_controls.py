@@ -67,12 +67,12 @@ class Recurrence(Panel):
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
         draw_growth(axes, LONGEST, "time step (the loss is at the last)", "norm of the gradient")
-        self._law = draw_law(axes, "radius ^ steps back", BEFORE)
+        self.law = draw_law(axes, "radius ^ steps back", BEFORE)
         looks = zip(CELLS, CYCLE, "os^v", strict=False)
-        self._curves = {name: draw_curve(axes, name, *look) for name, *look in looks}
+        self.curves = {name: draw_curve(axes, name, *look) for name, *look in looks}
         draw_key(axes, columns=5)
-        moving = [artist for curve in self._curves.values() for artist in curve.artists]
-        return LivePicture(figure, [self._law, *moving])
+        moving = [artist for curve in self.curves.values() for artist in curve.artists]
+        return LivePicture(figure, [self.law, *moving])
 
     def show(self) -> str:
         """Run the four networks forward and backward."""
@@ -85,9 +85,9 @@ class Recurrence(Panel):
         }
         times = np.arange(1, length + 1)
         powers = expected(radius, length)
-        self._law.set_data(times, powers)
+        self.law.set_data(times, powers)
         for name, norms in found.items():
-            self._curves[name].move(times, norms)
+            self.curves[name].move(times, norms)
         what = (
             f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, gate bias {number(bias)}"
         )

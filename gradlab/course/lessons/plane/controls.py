@@ -76,13 +76,13 @@ class Geometry(Panel):
     def _picture(self) -> LivePicture:
         figure, (plane, turns) = subplots(9, 4.6, ncols=2, width_ratios=(5, 4))
         draw_plane(plane, REACH)
-        self._before = draw_arrow(plane, "gradient", BEFORE, width=0.02)
-        self._by_norm = draw_arrow(plane, "clipped by norm", BY_NORM, width=0.012)
-        self._by_value = draw_arrow(plane, "clipped by value", BY_VALUE, width=0.007)
-        self._angle = draw_angle(plane, BY_VALUE)
+        self.before = draw_arrow(plane, "gradient", BEFORE, width=0.02)
+        self.by_norm = draw_arrow(plane, "clipped by norm", BY_NORM, width=0.012)
+        self.by_value = draw_arrow(plane, "clipped by value", BY_VALUE, width=0.007)
+        self.angle = draw_angle(plane, BY_VALUE)
         draw_legend(plane, "lower left")
-        self._compass = draw_compass(turns, _DIRECTIONS, BY_VALUE, BY_NORM)
-        moved = self._before, self._by_norm, self._by_value, self._angle, self._compass
+        self.compass = draw_compass(turns, _DIRECTIONS, BY_VALUE, BY_NORM)
+        moved = self.before, self.by_norm, self.by_value, self.angle, self.compass
         return LivePicture(figure, [artist for some in moved for artist in some.artists])
 
     def show(self) -> str:
@@ -93,18 +93,18 @@ class Geometry(Panel):
         by_value, by_norm = clipped(value_rule, gradient), clipped(norm_rule, gradient)
         turned, kept = (float(degrees_between(gradient, g)) for g in (by_value, by_norm))
 
-        self._before.move(gradient)
-        self._by_value.move(by_value, circle(threshold, inf).T)
-        self._by_norm.move(by_norm, circle(threshold, norm_type).T)
+        self.before.move(gradient)
+        self.by_value.move(by_value, circle(threshold, inf).T)
+        self.by_norm.move(by_norm, circle(threshold, norm_type).T)
         ends = [_direction(gradient), _direction(by_value)]
         length = float(np.hypot(*by_value))
         arc = _vectors(0.6 * length, np.linspace(ends[0], ends[1], 31))
         place = _vectors(length + 0.6, ends[1])
-        self._angle.move(arc.T, place, f"{turned:.1f}°" if turned >= 0.05 else "")
+        self.angle.move(arc.T, place, f"{turned:.1f}°" if turned >= 0.05 else "")
 
         around = _vectors(self.length.value, _DIRECTIONS)
         turns = degrees_between(around, clipped(value_rule, around))
-        self._compass.move(turns, self.direction.value, turned, kept)
+        self.compass.move(turns, self.direction.value, turned, kept)
         if not self.length.value:
             return "The gradient is zero: there is nothing to clip, and no direction to lose."
         order = f"{norm_type:g}-norm"

@@ -49,7 +49,16 @@ def draw_arrow(axes: Axes, label: str, color: str, width: float = 0.009) -> Arro
         width: of the shaft, as a fraction of the axes' width.
     """
     arrow = axes.quiver(
-        [0], [0], [0], [0], color=color, width=width, angles="xy", scale_units="xy", scale=1
+        [0],
+        [0],
+        [0],
+        [0],
+        facecolor=color,
+        edgecolor="none",
+        width=width,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
     )
     arrow.set(label=label, zorder=3)
     (border,) = axes.plot([], [], color=color, linewidth=1.3)

@@ -25,7 +25,7 @@ class Curves(Panel):
     def __init__(self, amounts: Sequence[float], views: Mapping[str, View], pick: str) -> None:
         if any(np.isnan(runs).any() for view in views.values() for runs in view.values()):
             raise ValueError("records must hold every run of the panel, got one missing or failed")
-        self._amounts, self._views = list(amounts), views
+        self._amounts, self.views = list(amounts), views
         self.view = ipywidgets.Dropdown(
             options=list(views), description=pick, layout={"width": "380px"}
         )
@@ -40,16 +40,16 @@ class Curves(Panel):
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
         self._marker = draw_sparsity_axis(axes, self.what, chance=0.1)
-        names = dict.fromkeys(name for view in self._views.values() for name in view)
-        self._bands = {name: draw_band(axes, name, k) for k, name in enumerate(names)}
+        names = dict.fromkeys(name for view in self.views.values() for name in view)
+        self.bands = {name: draw_band(axes, name, k) for k, name in enumerate(names)}
         draw_names(axes)
-        bands = [artist for band in self._bands.values() for artist in band.artists]
+        bands = [artist for band in self.bands.values() for artist in band.artists]
         return LivePicture(figure, [*bands, *self._marker.artists])
 
     def show(self) -> str:
         """Read every curve of the view at the slider's amount."""
-        view, amount = self._views[self.view.value], self.amount.value
-        for name, band in self._bands.items():
+        view, amount = self.views[self.view.value], self.amount.value
+        for name, band in self.bands.items():
             runs = view.get(name, np.empty((1, 0)))
             x = self._amounts if name in view else []
             band.move(x, *(f(runs, axis=0) for f in (np.min, np.mean, np.max)))

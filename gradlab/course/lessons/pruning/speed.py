@@ -69,19 +69,19 @@ class Speed(Panel):
 
     def _picture(self) -> LivePicture:
         figure, axes = subplots(9, 4, nrows=2, ncols=2)
-        self._costs = {}
+        self.costs = {}
         for each, (unit, (title, factor)) in zip(axes, PICTURES.items(), strict=True):
             most = 1.05 * factor * max(self._found[name, unit].max() for name in NETWORKS)
-            self._costs[unit] = draw_bars(each, list(NETWORKS.values()), title, most)
+            self.costs[unit] = draw_bars(each, list(NETWORKS.values()), title, most)
         for each in axes[1::2]:
             each.tick_params(labelleft=False)
-        return LivePicture(figure, [a for cost in self._costs.values() for a in cost.artists])
+        return LivePicture(figure, [a for cost in self.costs.values() for a in cost.artists])
 
     def show(self) -> str:
         """Read all measurements at the slider's amount."""
         place = CHANNEL_AMOUNTS.index(self.amount.value)
         here = {key: runs[:, place] for key, runs in self._found.items()}
-        for unit, cost in self._costs.items():
+        for unit, cost in self.costs.items():
             runs = PICTURES[unit][1] * np.stack([here[name, unit] for name in NETWORKS])
             cost.move(runs.min(1), runs.mean(1), runs.max(1))
         zeros, channels = (_told(here, name) for name in ("zeros", "channels"))

@@ -43,7 +43,7 @@ class Race(Panel):
     """See ``panel``."""
 
     def __init__(self, runs: dict[str, Run]) -> None:
-        self._runs = runs
+        self.runs = runs
         self._longest = max(len(run) for run in runs.values())
         self.step = ipywidgets.IntSlider(
             self._longest - 1, 0, self._longest - 1, description="step", layout={"width": "500px"}
@@ -54,25 +54,25 @@ class Race(Panel):
         figure, (left, right) = subplots(9, 4, ncols=2)
         draw_race(left, self._longest, _LOSSES, "loss of the batch")
         draw_race(right, self._longest, _NORMS, "norm of the gradient before clipping")
-        self._traces = {
+        self.traces = {
             name: (
                 draw_trace(left, run.loss, name, color),
                 draw_trace(right, run.total_norm, name, color),
             )
-            for (name, run), color in zip(self._runs.items(), CYCLE, strict=False)
+            for (name, run), color in zip(self.runs.items(), CYCLE, strict=False)
             if len(run)
         }
         draw_legend(right, "upper right")
-        moved = [trace for pair in self._traces.values() for trace in pair]
+        moved = [trace for pair in self.traces.values() for trace in pair]
         return LivePicture(figure, [artist for trace in moved for artist in trace.artists])
 
     def show(self) -> str:
         """Move every curve to the step on the slider."""
         step = self.step.value
         said = []
-        for name, run in self._runs.items():
+        for name, run in self.runs.items():
             ended = run.diverged is not None and len(run) <= step + 1
-            for trace in self._traces.get(name, ()):
+            for trace in self.traces.get(name, ()):
                 trace.move(step, ended=ended)
             said.append(f"{name}: {_told(run, step, ended)}")
         return f"Step {step}. " + " ".join(said)

@@ -52,21 +52,21 @@ class Rules(Panel):
     def _picture(self, found: dict[str, Outcome]) -> LivePicture:
         figure, axes = subplots(9, 4.5, nrows=2, ncols=len(found), height_ratios=(1, 3))
         above, below = axes[: len(found)], axes[len(found) :]
-        self._turns = [draw_turn(a, name) for a, name in zip(above, found, strict=True)]
-        self._kept = [
+        self.turns = [draw_turn(a, name) for a, name in zip(above, found, strict=True)]
+        self.kept = [
             draw_kept(a, self._layers, outcome.rule.bound_name)
             for a, outcome in zip(below, found.values(), strict=True)
         ]
         for a in below[1:]:
             a.tick_params(labelleft=False)
-        turning = [artist for turn in self._turns for artist in turn.artists]
-        return LivePicture(figure, [*turning, *(a for kept in self._kept for a in kept.artists)])
+        turning = [artist for turn in self.turns for artist in turn.artists]
+        return LivePicture(figure, [*turning, *(a for kept in self.kept for a in kept.artists)])
 
     def show(self) -> str:
         """Find each rule's threshold for the slider's share, and what it does."""
         share = min(self.share.value, 1.0)
         found = strength.at_share(self._gradient, share)
-        for turn, kept, outcome in zip(self._turns, self._kept, found.values(), strict=True):
+        for turn, kept, outcome in zip(self.turns, self.kept, found.values(), strict=True):
             turn.move(outcome.degrees)
             kept.move(outcome.kept, share, number(outcome.rule.bound))
         label, unseen = f"norm left = {number(share)}", _unseen(found)

@@ -59,17 +59,17 @@ class PerSample(Panel):
         angles = [self._samples.clipped(bound).degrees for bound in bounds.tolist()]
         ends = float(bounds[0]), float(bounds[-1])
         norms, cosines = self._samples.norms, self._samples.cosines
-        self._dots = draw_samples(left, norms, cosines, ends)
-        self._bias = draw_bias(right, bounds, angles)
-        return LivePicture(figure, [*self._dots.artists, *self._bias.artists])
+        self.dots = draw_samples(left, norms, cosines, ends)
+        self.bias = draw_bias(right, bounds, angles)
+        return LivePicture(figure, [*self.dots.artists, *self.bias.artists])
 
     def show(self) -> str:
         """Clip every sample to the slider's C and average."""
         bound = self.max_norm.value
         found = self._samples.clipped(bound)
         label = f"C = {number(bound)}"
-        self._dots.move(bound, label)
-        self._bias.move(bound, found.degrees, label)
+        self.dots.move(bound, label)
+        self.bias.move(bound, found.degrees, label)
         zeros = int((self._samples.norms == 0).sum())
         unseen = f" Not in the picture: {zeros} samples whose gradient is zero." if zeros else ""
         count = f"{found.clipped} of {len(self._samples.norms)} samples are clipped"

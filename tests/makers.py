@@ -1,0 +1,85 @@
+"""One panel of each kind, quickly made: for tests that ask something of every panel."""
+
+import functools
+import math
+from dataclasses import replace
+
+import torch
+from test_lessons_cliff_panel import recorded as run_of
+from test_panels_recorded import gradients, recording_of
+from test_panels_steer import steered
+from torch import nn
+
+from gradlab import clip, panels
+from gradlab.course import data, models, sweep
+from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+
+
+@functools.cache
+def network():
+    """A small network with gradients."""
+    torch.manual_seed(0)
+    net = models.pruning_cnn(width=4)
+    loss = nn.functional.cross_entropy(net(torch.rand(8, 3, 32, 32)), torch.arange(8))
+    loss.backward()
+    return net
+
+
+@functools.cache
+def recording():
+    """A recorded run that was clipped."""
+    return recording_of(gradients(), clip=clip.ByNorm(5.0))
+
+
+def fewer(images, step):
+    """Every ``step``-th image, of every class."""
+    return replace(images, images=images.images[::step], labels=images.labels[::step])
+
+
+def _lengths():
+    torch.manual_seed(0)
+    digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
+    return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
+
+
+def _race():
+    free = run_of([2, 30, math.inf], [3, 1e4, 1e36], 0.1)
+    return race.panel({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
+
+
+def _samples():
+    torch.manual_seed(0)
+    scales = torch.logspace(-1, 1, 20)[:, None, None]
+    return samples.panel({"a": torch.randn(20, 3, 2) * scales + 1})
+
+
+def _sparsity():
+    batches = list(data.load("patches").batches(16, seed=1, steps=1))
+    return panels.sparsity(network(), batches, fewer(data.load("patches", "test"), 20).accuracy)
+
+
+def _steer():
+    panel = panels.steer(steered())
+    panel.step(21)  # beyond the first axes
+    return panel
+
+
+PANELS = {
+    "cliff": cliff.panel,
+    "depth": lambda: growth.depth_panel(8),
+    "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
+    "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "lengths": _lengths,
+    "maps": lambda: features.maps_panel(sweep.recorded("features")),
+    "plane": plane.panel,
+    "race": _race,
+    "recorded": lambda: panels.threshold(recording()),
+    "recurrence": lambda: growth.recurrence_panel(length=10),
+    "rules": lambda: rules.panel(network()),
+    "samples": _samples,
+    "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
+    "sparsity": _sparsity,
+    "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),
+    "steer": _steer,
+    "threshold": lambda: panels.threshold(network()),
+}

@@ -1,0 +1,23 @@
+"""Of every kind of panel there is a quickly made one."""
+
+import importlib
+import pkgutil
+
+from makers import PANELS
+
+import gradlab
+from gradlab.panels.panel import Panel
+
+
+def kinds(panel):
+    """Every class below ``panel``."""
+    below = panel.__subclasses__()
+    return set(below).union(*map(kinds, below))
+
+
+def test_no_kind_of_panel_is_forgotten():
+    for module in pkgutil.walk_packages(gradlab.__path__, "gradlab."):
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)
+    ours = {kind for kind in kinds(Panel) if kind.__module__.startswith("gradlab.")}
+    assert {type(make()) for make in PANELS.values()} == ours
