@@ -173,7 +173,7 @@ class _Sharpener:
         with self._changed:
             self._due[picture] = monotonic() + _REST
             if self._thread is None and not self.over:
-                self._thread = threading.Thread(target=self._run, name="gradlab", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="sharpening", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
