@@ -19,22 +19,6 @@ def pytest_addoption(parser):
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config):
-    """Share the whole suite among two processes, a file at a time; `-n 0`: one process.
-
-    Files stay whole: nbval needs the cells of a notebook in their order, in one kernel.
-    """
-    option, whole = config.option, config.args_source is config.ArgsSource.TESTPATHS
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    if whole and option.numprocesses is None and not option.usepdb:
-        option.numprocesses = 2
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # side by side, more threads are slower
-    if option.numprocesses and option.dist == "no":
-        option.dist, option.loadscopereorder = "loadfile", False
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest: the browser, then the notebooks."""
