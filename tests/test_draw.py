@@ -95,6 +95,7 @@ STYLES = {
     "hostile": HOSTILE,
     **{name: name for name in ("dark_background", "ggplot", "seaborn-v0_8-talk")},
 }
+SOME = "threshold", "cliff", "steer"  # in the sheets too, whose keys nearly all are hostile ones
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +118,10 @@ def figure(folder, width):
     return report.save(recording(), folder / "run.png", width=width).read_bytes()
 
 
-@pytest.mark.parametrize("guest", STYLES)
-@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize(
+    ("name", "guest"),
+    [(name, guest) for name in PANELS for guest in STYLES if guest == "hostile" or name in SOME],
+)
 def test_every_picture_has_the_same_pixels_in_every_style(name, guest):
     expected = plain(name)
     style.use(STYLES[guest])

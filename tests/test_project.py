@@ -100,6 +100,9 @@ def test_pre_commit_runs_the_hook_offline_and_stops_a_commit_that_fails_it(tmp_p
         run(*hook, cwd=tmp_path, **home)
 
 
+IN_TWO = "-n 2 --dist loadfile --no-loadscope-reorder"
+
+
 def make(*words: str, status: int = 0) -> str:
     """What make prints; nothing is installed, since it is a dry run or it fails at once."""
     # `make test` hands its own flags and variables down; this make is not to know of them.
@@ -126,14 +129,15 @@ def test_every_checker_is_content(checker):
 
 def test_make_test_tests_everything_and_the_checkers_are_among_it(tmp_path, pytestconfig):
     planned = make("--dry-run", "test", f"VENV={tmp_path}/venv")
-    assert planned.splitlines()[-1] == f"{tmp_path}/venv/bin/python -m pytest "
+    assert planned.splitlines()[-1] == f"{tmp_path}/venv/bin/python -m pytest {IN_TWO} "
     assert pytestconfig.getini("testpaths") == ["gradlab", "tests", "notebooks"]
     assert not {"-m", "-k"} & set(pytestconfig.getini("addopts"))
 
 
 def test_make_test_oldest_leaves_out_the_browser_and_the_checkers_alone(tmp_path):
     tests, notebooks = make("--dry-run", "test-oldest", f"OLDEST={tmp_path}/venv").splitlines()[-2:]
-    assert tests.endswith('-m pytest --ignore=notebooks -m "not browser and not checker" ')
+    chosen = '--ignore=notebooks -m "not browser and not checker"'
+    assert tests.endswith(f"-m pytest {IN_TWO} {chosen} ")
     assert "small_machine.py" in notebooks
     assert notebooks.endswith("-m pytest notebooks ")
 
