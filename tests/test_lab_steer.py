@@ -53,8 +53,8 @@ def test_it_plays_follows_a_slider_meanwhile_and_pauses(panel):
     panel.slider("learning rate").press("ArrowLeft", 4)
     panel.wait_until(lambda _, words: "Next step: learning rate 0.0315" in words, "the new rate")
     panel.click("Pause")
-    panel.wait_until(lambda *_: panel.output.get_by_role("button", name="Play").count(), "paused")
-    paused = panel.state()
+    button = panel.output.get_by_role("button", name="Play")
+    paused = panel.wait_until(lambda *_: button.count(), "paused", at_rest=True)
     panel.tab.wait_for_timeout(300)
     assert panel.state() == paused
     assert step(paused[1]) > step(seen[1])
