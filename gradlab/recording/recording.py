@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from gradlab.arguments import positive, whole
 from gradlab.clip import Rule
 from gradlab.recording import culprits
+from gradlab.recording.arrays import packed, unpacked
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
@@ -24,19 +24,6 @@ from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PLAIN = (
-    "sizes",
-    "total_norm",
-    "coefficient",
-    "fired",
-    "layer_norms",
-    "skipped",
-    "every",
-    "weight_norms",
-    "norms_after",
-)
-_COUNTED = ("steps", "ends", "codes", "counts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,19 +209,7 @@ class Recording:
         Raises:
             OSError: the disk refuses.
         """
-        write(
-            folder,
-            {name: np.asarray(getattr(self, name)) for name in _PLAIN}
-            | {f"histograms_{name}": getattr(self.histograms, name) for name in _COUNTED}
-            | {
-                "layers": np.array(self.layers, np.str_),
-                "clip": np.array(json.dumps(self.clip and self.clip.to_dict())),
-                "optimizer": np.array(json.dumps(self.optimizer)),
-                "learning_rate": self.learning_rate,
-                "nonfinite_steps": np.array(list(self.nonfinite), np.int64),
-                "nonfinite_layers": np.array(list(self.nonfinite.values()), np.str_),
-            },
-        )
+        write(folder, packed(self))
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas data frame, one row for each step and layer that had a gradient.
@@ -314,22 +289,7 @@ def load(folder: str | PathLike[str]) -> Recording:
     """
     found = read(folder)
     try:
-        layers = tuple(found["layers"].tolist())
-        bad = zip(
-            found["nonfinite_steps"].tolist(), found["nonfinite_layers"].tolist(), strict=True
-        )
-        plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
-        counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
-        clip = json.loads(str(found["clip"]))
+        arguments = unpacked(found)
     except KeyError as error:
         raise ValueError(f"{folder} is no whole recording: it lacks {error}") from error
-    nowhere = np.full(len(plain["total_norm"]), np.nan)  # an older recording does not say
-    return Recording(
-        layers=layers,
-        clip=clip and Rule.from_dict(clip),
-        optimizer=json.loads(str(found.get("optimizer", "null"))),
-        learning_rate=found.get("learning_rate", nowhere),
-        nonfinite=dict(bad),
-        histograms=Histograms(layers=layers, **counted),
-        **plain | {name: int(plain[name]) for name in ("skipped", "every")},
-    )
+    return Recording(**arguments)
