@@ -1,1 +1,7 @@
-"""d"""
+"""A detector of faces: who needs clipping to learn it, and what its thresholds do afterwards."""
+
+from gradlab.course.lessons.detection.controls import sees_panel
+from gradlab.course.lessons.detection.learning import learning_panel
+from gradlab.course.lessons.detection.weights import trained
+
+__all__ = ["learning_panel", "sees_panel", "trained"]

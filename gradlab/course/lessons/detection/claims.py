@@ -201,11 +201,11 @@ CLAIMS = (
     Claim(
         "S4-3",
         "A detector trained with clipping detects better.",
-        "With SGD and with AdamW, clipped by norm at the best threshold tried, without a warm-up, "
-        "and by value at S4's 0.1, each at its own best rate, against no clipping at its best rate, with a "
-        "warm-up or without. Better: AP50 higher in every one of 5 seeds, and by more than 0.01 on average. "
-        "Holds if better in all four, fails if in none, depends otherwise. Best is by the mean "
-        "over the same seeds, for both sides alike.",
+        "With SGD and with AdamW, clipped by norm at the best threshold tried, without a warm-up,"
+        " and by value at S4's 0.1, each at its own best rate, against no clipping at its best "
+        "rate, with a warm-up or without. Better: AP50 higher in every one of 5 seeds, and by "
+        "more than 0.01 on average. Holds if better in all four, fails if in none, depends "
+        "otherwise. Best is by the mean over the same seeds, for both sides alike.",
         "detection",
         _clipped_detectors_detect_better,
     ),

@@ -163,14 +163,14 @@ def good(cell: Cell, distractors: Tensor | None = None) -> nn.Sequential:
 
 def _after(cell: Cell) -> dict[str, Any]:
     """AP, F1, precision and recall at every cut and overlap; false alarms on the astronaut."""
-    size, seed = cell["size"], cell["seed"]
+    size = cell["size"]
     model = good(cell)
     test, chosen, crowd = unseen(size), unseen(size, seed=1), unseen(size, crowded=True)
     raw = propose(model, test.images)
     kept, choosing = ranked(suppressed(raw, NMS), test.boxes), _ranked(model, chosen)
     cut = max(CUTS, key=lambda score: choosing.at(score)[2])
     unprocessed = ranked(raw, test.boxes)
-    harder = good(cell, _false_alarms(model, size, seed))
+    harder = good(cell, false_alarms(model, cell))
     people = propose(model, crowd.images)
     return {
         "ap50": [round(kept.average_precision(score), 4) for score in CUTS],
@@ -210,9 +210,9 @@ def _boxes(found: Candidates) -> list[list[float]]:
     return [[row[0] / 100, *row[1:]] for row in rows[:8].tolist()]
 
 
-def _false_alarms(model: nn.Module, size: int, seed: int) -> Tensor:
+def false_alarms(model: nn.Module, cell: Cell) -> Tensor:
     """What it took for a face in training pictures, as cut-outs (n, 25, 25)."""
-    seen = data.composites("train", _POOL, size=size, seed=1000 + seed)
+    seen = data.composites("train", _POOL, size=cell["size"], seed=1000 + cell["seed"])
     cuts = []
     for picture, found, truth in zip(
         seen.images, suppressed(propose(model, seen.images), NMS), seen.boxes, strict=True
