@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from gradlab.arguments import one_of
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import TooFewSeeds, over_seeds
+from gradlab.course.claims.shown import Rows, listed, tabled
 from gradlab.course.claims.sources import Statement, statement
 from gradlab.course.sweep.records import Records
 
 Word = Literal["holds", "fails", "depends", "not testable"]
-Rows = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -47,6 +47,15 @@ class Verdict:
         return self if self.claim is None else self.claim.verdict(self.records, **cutoffs)
 
     @property
+    def again(self) -> str:
+        """The command that makes the runs again, in as many processes as they were made in."""
+        assert self.claim is not None
+        made = [one.command.partition(" --workers ") for one in self.records.provenance[:1]]
+        return f"gradlab claims --rerun {self.claim.number}" + "".join(
+            how + number for _, how, number in made
+        )
+
+    @cached_property
     def nearby(self) -> dict[str, tuple[Word, Word]]:
         """By name of a cut-off, the verdicts at half and at double of it."""
         return {
@@ -56,6 +65,11 @@ class Verdict:
             )
             for name, value in self.cutoffs.items()
         }
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether half or double of a cut-off would give another verdict."""
+        return any(word != self.word for words in self.nearby.values() for word in words)
 
     def __str__(self) -> str:
         return listed(self.rows())
@@ -68,35 +82,33 @@ class Verdict:
     def rows(self) -> Rows:
         """What there is to say, each with its name."""
         if self.claim is not None:
-            yield from self.claim.rows()
+            yield from self.claim.statement.rows()
+            yield "rule", self.claim.rule
         yield "verdict", self.word
         yield "because", self.because
-        if nearby := self.nearby:
-            yield "cut-offs", self._told(nearby)
+        if self.cutoffs:
+            yield "cut-offs", self._told_of_cutoffs()
         if self.claim is not None and len(self.records):
             yield "runs", f"{_ended(self.records)} of `{self.claim.experiment}`"
         for one in self.records.provenance:
             yield "made on", f"{one.machine.hardware}; torch {one.machine.torch}"
             yield "made by", one.command
         if self.claim is not None:
-            yield "again", f"gradlab claims --rerun {self.claim.number}"
+            yield "again", self.again
 
-    def _told(self, nearby: Mapping[str, tuple[Word, Word]]) -> str:
+    def _told_of_cutoffs(self) -> str:
         told = "; ".join(
             f"{name} {self.cutoffs[name]:g} (at half: {half}, at double: {double})"
-            for name, (half, double) in nearby.items()
+            for name, (half, double) in self.nearby.items()
         )
-        moved = any(word != self.word for words in nearby.values() for word in words)
-        return f"{told}.{' The verdict is sensitive to where the line is drawn.' * moved}"
+        return f"{told}.{' The verdict is sensitive to where the line is drawn.' * self.sensitive}"
 
 
 def _ended(records: Records) -> str:
-    """How many runs there are, how they ended, and how long they took."""
+    """How many runs there are, and how those ended that did not end well."""
     ended = Counter(row.status for row in records)
     odd = ", ".join(f"{ended[how]} {how}" for how in ended if how != "done")
-    minutes = sum(row.seconds for row in records) / 60
-    took = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{60 * minutes:.0f} seconds"
-    return f"{len(records)} runs ({f'{odd}, ' if odd else ''}{took} in all)"
+    return f"{len(records)} runs" + (f" ({odd})" if odd else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,30 +177,3 @@ class Claim:
         except TooFewSeeds as error:
             found = Verdict("not testable", str(error))
         return replace(found, claim=self, records=used, cutoffs=drawn)
-
-    def rows(self) -> Rows:
-        """What is claimed, by whom, and how it is decided."""
-        yield from said(self.statement)
-        yield "rule", self.rule
-
-
-def said(one: Statement) -> Rows:
-    """What is claimed, and by whom."""
-    yield one.number, one.says
-    yield "source", f"{one.source.title} ({one.source.english}): “{one.original}”"
-
-
-def listed(rows: Rows) -> str:
-    """The rows as text, in lines of limited length."""
-    told = list(rows)
-    width = max(len(name) for name, _ in told) + 2
-    return "\n".join(
-        textwrap.fill(f"{name:{width}}{text}", 96, subsequent_indent=" " * width)
-        for name, text in told
-    )
-
-
-def tabled(rows: Rows) -> str:
-    """The rows as a table in Markdown."""
-    lines = [f"| {name} | {text.replace('|', chr(92) + '|')} |" for name, text in rows]
-    return "\n".join([lines[0], "|:--|:--|", *lines[1:]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradlab.arguments import one_of
+from gradlab.course.claims.shown import Rows
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Statement:
     def source(self) -> Source:
         """The article that says it."""
         return SOURCES[self.number.partition("-")[0]]
+
+    def rows(self) -> Rows:
+        """What is claimed, and by whom."""
+        yield self.number, self.says
+        yield "source", f"{self.source.title} ({self.source.english}): “{self.original}”"
 
 
 SOURCES = {
