@@ -54,7 +54,7 @@ def test_the_wheel_carries_the_library_and_every_notebook(tmp_path):
     notebooks = {f"gradlab/notebooks/{path.name}" for path in ROOT.glob("notebooks/*.ipynb")}
     assert notebooks
     assert {name for name in carried if name.startswith("gradlab/notebooks/")} == notebooks
-    assert {"gradlab/cli.py", "gradlab/py.typed", "gradlab/panels/__init__.py"} <= carried
+    assert {"gradlab/cli/__init__.py", "gradlab/py.typed", "gradlab/panels/__init__.py"} <= carried
     records = {
         f"gradlab/course/records/{path.name}" for path in ROOT.glob("gradlab/course/records/*")
     }
