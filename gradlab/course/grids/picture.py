@@ -15,11 +15,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from gradlab.course.grids.grid import Form, label
-from gradlab.course.grids.table import Table, is_share
-from gradlab.draw.figure import legend_look, sample
+from gradlab.course.grids.table import Place, Table, is_share
+from gradlab.draw.figure import dress, legend_look, sample
 from gradlab.draw.style import AFTER, THRESHOLD, axes_of, legible
 
 Floats = NDArray[np.float64]
@@ -86,36 +88,28 @@ class Map:
         for place in places:
             self.drawn += self._words(table, place, form, float(shade[place]))
 
-    def _words(self, table: Table, place: tuple[int, int], form: Form, shade: float) -> list[Any]:
+    def _words(self, table: Table, place: Place, form: Form, shade: float) -> list[Text]:
         """What is written in a place: the number, and below it how many seeds have none."""
         row, column = place
         width = self.axes.get_window_extent().width / len(table.across)
-        lost, ran = int(table.count("diverged")[place]), len(table.runs.get(place, ()))
-        if np.isfinite(shade):
+        have, ran = table.numbers(place).size, len(table.runs.get(place, ()))
+        lost = int(table.count("diverged")[place])
+        if have:
             color = "white" if shade > 0.55 else "black"
-            rows = [(form(float(table.means[place])), min(10.0, width / 5), color)]
-            if lost:
-                rows.append((f"{lost} of {ran} ✕", min(7.5, width / 6), color))
+            lines = [(form(float(table.means[place])), min(10.0, width / 5))]
+            if have < ran:
+                few = f"{lost} of {ran} ✕" if lost else f"{have} of {ran} seeds"
+                lines.append((few, min(7.5, width / 6)))
         else:
+            color = "#555555"
             word = "not run" if not ran else "diverged" if lost == ran else "no number"
-            rows = [(word, min(8.0, width / 6.5), "#555555")]
-        heights = (0.0,) if len(rows) == 1 else (0.14, -0.2)
-        box: Any = (
-            {"facecolor": _LOST, "edgecolor": "none", "pad": 0.5} if lost == ran > 0 else None
-        )
+            lines = [(word, min(8.0, width / 6.5))]
+        heights = (0.14, -0.2) if len(lines) == 2 else (0.0,)
+        back: Any = {"facecolor": _color(shade, bool(ran)), "edgecolor": "none", "pad": 0.8}
+        look: Any = {"color": color, "ha": "center", "va": "center", "bbox": back}
         return [
-            self.axes.text(
-                column,
-                row + up,
-                text,
-                fontsize=size,
-                color=color,
-                ha="center",
-                va="center",
-                bbox=box,
-                clip_on=True,
-            )
-            for (text, size, color), up in zip(rows, heights, strict=True)
+            self.axes.text(column, row + up, text, fontsize=size, **look)
+            for (text, size), up in zip(lines, heights, strict=True)
         ]
 
 
@@ -173,15 +167,18 @@ class Curves:
         axes = axes_of(self.seeds)
         axes.set(xlim=(0, max(steps, 1)), ylabel=what)
         seen = np.array([value for value in values if np.isfinite(value)])
-        if is_share(seen):
-            axes.set(yscale="linear", ylim=(0, 1.02))
+        share, positive = is_share(seen), seen.size and (seen > 0).all()
+        axes.set_yscale("log" if positive and not share else "linear")
+        dress(axes)
+        if share:
+            axes.set_ylim(0, 1.02)
             axes.set_yticks(np.linspace(0, 1, 6), [f"{y:.0%}" for y in np.linspace(0, 1, 6)])
-        elif (seen > 0).all():
-            axes.set(yscale="log", ylim=(seen.min() / 1.3, seen.max() * 1.3))
+        elif positive:
+            axes.set_ylim(seen.min() / 1.3, seen.max() * 1.3)
             legible(axes.yaxis)
-        else:
-            room = 0.05 * max(float(np.ptp(seen)), 1e-12)
-            axes.set(yscale="linear", ylim=(seen.min() - room, seen.max() + room))
+        elif seen.size:
+            room = 0.05 * float(np.ptp(seen)) or 1.0
+            axes.set_ylim(seen.min() - room, seen.max() + room)
 
     def move(self, recorded: Sequence[Curve], live: Sequence[Curve] = ()) -> None:
         """Show other runs; what is beyond the axis is on its edge."""
@@ -214,6 +211,7 @@ class Curves:
 
 def draw_curves(axes: Axes) -> Curves:
     """Draw no curve; ``span`` its axes, then ``move`` it."""
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     (seeds,) = axes.plot([], [], **_SEED)
     (live,) = axes.plot([], [], zorder=4, **_LIVE)
     (crosses,) = axes.plot([], [], "X", clip_on=False, zorder=5, **_CROSS)
