@@ -115,10 +115,8 @@ def _accumulating(records: Records, gain: float) -> Verdict:
 
 
 def _accuracy_and_speed(after: Records, gain: float, saved: float) -> Verdict:
-    places = [CUTS.index(cut) for cut in after.values("cut").tolist()]
-    cut_ap = after.values("ap50")[np.arange(len(places)), places]
     f1 = paired(after.values("f1_at_cut"), after.values("raw_f1"))
-    ap = paired(cut_ap, after.values("raw_ap50"))
+    ap = paired(after.values("ap50_at_cut"), after.values("raw_ap50"))
     time = over_seeds(after.values("time_ratio") - 1)
     accurate, fast = _better(f1, gain) and _better(ap, gain), time.below(-saved)
     word = _word((accurate, fast))

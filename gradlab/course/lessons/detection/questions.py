@@ -179,6 +179,7 @@ def _after(cell: Cell) -> dict[str, Any]:
         "recall": [round(kept.at(score)[1], 4) for score in CUTS],
         "cut": cut,
         "f1_at_cut": round(kept.at(cut)[2], 4),
+        "ap50_at_cut": round(kept.average_precision(cut), 4),
         "raw_ap50": round(unprocessed.average_precision(), 4),
         "raw_f1": round(unprocessed.at(LEAST)[2], 4),
         "nms": [_ap(suppressed(raw, o), test) for o in OVERLAPS],
