@@ -43,6 +43,9 @@ _FROM_EASY_TO_HARD = (
     "cubic",
     "held_out",
     "components",
+    "iou",
+    "ap",
+    "normaliser",
 )
 
 ALL: tuple[Exercise, ...] = tuple(
