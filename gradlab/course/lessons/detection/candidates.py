@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from gradlab.course.lessons.detection.boxes import checked, soft_nms
-from gradlab.course.lessons.detection.loss import middles
+from gradlab.course.lessons.detection.losses import middles
 from gradlab.course.models.detectors import STRIDE
 
 LEAST = 0.01

@@ -47,11 +47,11 @@ def sees_panel(model: nn.Module, sets: Mapping[str, Composites]) -> Sees:
 
 
 class Sees(Panel):
-    """See ``sees_panel``."""
+    """See ``sees_panel``. ``proposed`` holds the candidates of every picture, by set."""
 
     def __init__(self, model: nn.Module, sets: dict[str, Composites]) -> None:
         self.sets = sets
-        self._proposed = {name: propose(model, some.images) for name, some in sets.items()}
+        self.proposed = {name: propose(model, some.images) for name, some in sets.items()}
         self._kept, self._ranked, self._curves = map(cache, (self._keep, self._rank, self._cut_all))
         places = [
             (f"{name} {k + 1}" if len(some) > 1 else name, (name, k))
@@ -72,6 +72,16 @@ class Sees(Panel):
         controls = [self.which, self.score, self.overlap, self.by]
         super().__init__(controls, self._picture())
 
+    @property
+    def found(self) -> Ranked:
+        """Precision and recall over the set of the picture, as the controls stand."""
+        return self._ranked(*self._asked())
+
+    def _asked(self) -> tuple[str, str, float]:
+        """The set, how boxes are suppressed, and at which overlap."""
+        soft = self.by.value == SOFT
+        return self.which.value[0], self.by.value, 1.0 if soft else self.overlap.value
+
     def _picture(self) -> LivePicture:
         figure, (left, right, low) = beside(9.4, 5, 1.25)
         self.view, self.curve, self.cuts = draw_view(left), draw_curve(right), draw_cuts(low)
@@ -80,8 +90,8 @@ class Sees(Panel):
 
     def _keep(self, name: str, by: str, overlap: float) -> list[Candidates]:
         if by == SOFT:
-            return [one.softened() for one in self._proposed[name]]
-        return suppressed(self._proposed[name], overlap)
+            return [one.softened() for one in self.proposed[name]]
+        return suppressed(self.proposed[name], overlap)
 
     def _rank(self, name: str, by: str, overlap: float) -> Ranked:
         return ranked(self._kept(name, by, overlap), self.sets[name].boxes)
@@ -96,8 +106,8 @@ class Sees(Panel):
         name, place = self.which.value
         score, by = self.score.value, self.by.value
         self.overlap.disabled = by == SOFT
-        asked = name, by, 1.0 if by == SOFT else self.overlap.value
-        found, curves = self._ranked(*asked), self._curves(*asked)
+        asked = self._asked()
+        found, curves = self.found, self._curves(*asked)
         kept = self._kept(*asked)[place]
         here, truth = kept.above(score), self.sets[name].boxes[place]
         alone = ranked([here], [truth])
@@ -107,12 +117,12 @@ class Sees(Panel):
             here.boxes.numpy(),
             here.scores.tolist(),
             alone.right,
-            self._proposed[name][place].above(score).boxes.numpy(),
+            self.proposed[name][place].above(score).boxes.numpy(),
         )
         self.curve.move(found.recall, found.precision, found.count(score))
         self.cuts.move(SCORES, *curves, score)
         precision, recall, f1 = found.at(score)
-        proposed = len(self._proposed[name][place].above(score))
+        proposed = len(self.proposed[name][place].above(score))
         how = "lowered by Soft-NMS" if by == SOFT else f"left by NMS at {asked[2]:g}"
         return (
             f"This picture: {proposed} candidates score {score:g} or more; {len(here)} {how}; "

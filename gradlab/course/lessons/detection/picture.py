@@ -191,7 +191,7 @@ def draw_cuts(axes: Axes) -> Cuts:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Norms:
     """The artists of ``draw_norms``: a curve for each part of the network, and the threshold."""
 
     parts: tuple[Line2D, ...]
@@ -212,7 +212,7 @@ class Lesson:
             self.threshold.set_ydata([max_norm, max_norm])
 
 
-def draw_norms(axes: Axes, parts: Sequence[str], steps: int) -> Lesson:
+def draw_norms(axes: Axes, parts: Sequence[str], steps: int) -> Norms:
     """Draw empty axes for the gradient norm of each part of a network."""
     axes.set(xlim=(0, steps), yscale="log", ylim=(1e-2, 1e3), xlabel="step")
     axes.set_ylabel("gradient norm")
@@ -223,7 +223,7 @@ def draw_norms(axes: Axes, parts: Sequence[str], steps: int) -> Lesson:
     ]
     (threshold,) = axes.plot([0, steps], [1, 1], color=THRESHOLD, linewidth=1.6, label="max_norm")
     axes.legend(loc="upper right", ncols=2)
-    return Lesson(tuple(lines), threshold)
+    return Norms(tuple(lines), threshold)
 
 
 @dataclass(frozen=True)

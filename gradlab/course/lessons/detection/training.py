@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gradlab.clip import ByNorm, NonFiniteGradient, Rule
 from gradlab.course.data import Composites
 from gradlab.course.lessons.detection.candidates import standardised
-from gradlab.course.lessons.detection.loss import loss, targets
+from gradlab.course.lessons.detection.losses import loss, targets
 from gradlab.course.models.detectors import STRIDE
 
 Batch = tuple[Tensor, Tensor]

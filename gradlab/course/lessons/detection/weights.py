@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch import nn
 from gradlab.arguments import one_of
 from gradlab.course import models
 from gradlab.course.lessons.detection.experiment import EXPERIMENT
-from gradlab.course.lessons.detection.questions import false_alarms, good
+from gradlab.course.lessons.detection.questions import false_alarms
+from gradlab.course.lessons.detection.runs import good
 
 KINDS = ("ordinary", "hard negatives")
 
@@ -48,7 +50,7 @@ def make(folder: Path) -> None:
         np.savez(folder / _file(kind), **arrays)
 
 
-def _home() -> resources.abc.Traversable:
+def _home() -> Traversable:
     return resources.files("gradlab.course") / "records"
 
 
