@@ -330,7 +330,7 @@ def test_a_training_that_diverges_ends_in_a_cross():
     shown = panel(live=Training(2, FloatingPointError("nan")), start={"lr": 0.1, "max_norm": 10})
     finished(shown)
     assert "step 20" in shown.readout
-    assert "; diverged." in shown.readout
+    assert "; then it diverged." in shown.readout
     assert list(shown.board.curves["norm"].crosses.get_xdata()) == [20]
 
 

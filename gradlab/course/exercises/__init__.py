@@ -43,6 +43,10 @@ _FROM_EASY_TO_HARD = (
     "cubic",
     "held_out",
     "components",
+    "bracket",
+    "control",
+    "interval",
+    "fair",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

@@ -43,8 +43,6 @@ class Board:
         )
         self.map = draw_map(axes["map"])
         self.curves = {name: draw_curves(axes[name]) for name in grid.curves}
-        for name in grid.curves:
-            axes[name].tick_params(labelbottom=name == list(grid.curves)[-1])
         if grid.curves:
             axes[list(grid.curves)[-1]].set_xlabel("step")
         moving = [a for curves in self.curves.values() for a in curves.artists]
