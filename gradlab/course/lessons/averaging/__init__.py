@@ -1,0 +1,1 @@
+"""Averages of the weights, and augmented pictures: do they help, with clipping and without?"""
