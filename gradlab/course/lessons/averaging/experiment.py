@@ -37,7 +37,7 @@ SHOWN = 0.95
 SCHEDULES = ("constant", "cosine")
 """Of the learning rate: as it is, or along a cosine to zero."""
 
-AUGMENTS = {"none": (0.0, 0), "flips": (0.5, 0), "crops": (0.0, 4), "both": (0.5, 4)}
+AUGMENTS = {"none": (0.0, 0), "flips": (0.5, 0), "crops": (0.0, 4)}
 """Probability of a flip, and padding of a crop in pixels."""
 
 MAX_NORMS = (None, 1.0)
@@ -142,7 +142,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
                     curves[name].append(unseen.accuracy(one))
     except NonFiniteGradient:
         diverged = taken
-    found = {
+    found: dict[str, Any] = {
         "accuracy": unseen.accuracy(model),
         "train_accuracy": seen.accuracy(model),
         "clipped": round(clipped / max(taken, 1), 3),

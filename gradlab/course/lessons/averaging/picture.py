@@ -87,7 +87,6 @@ class Sheet:
     """The artist of ``draw_sheet``: rows of pictures as one image."""
 
     image: AxesImage
-    originals: NDArray[np.float64]
 
     @property
     def artists(self) -> tuple[Artist, ...]:
@@ -95,8 +94,8 @@ class Sheet:
         return (self.image,)
 
     def move(self, rows: Sequence[ArrayLike]) -> None:
-        """Show other rows below the originals, each (n, c, side, side) in [0, 1]."""
-        self.image.set_data(_sheet([self.originals, *(np.asarray(row) for row in rows)]))
+        """Show other rows below the originals, each (n, c, side, side) uint8."""
+        self.image.set_data(_sheet(rows))
 
 
 def draw_sheet(axes: Axes, originals: ArrayLike, draws: int) -> Sheet:
@@ -104,35 +103,39 @@ def draw_sheet(axes: Axes, originals: ArrayLike, draws: int) -> Sheet:
 
     Args:
         axes: empty axes.
-        originals: (n, c, side, side) in [0, 1], with one channel or three.
+        originals: (n, c, side, side) uint8, with one channel or three.
         draws: how many rows will follow.
     """
-    first = np.asarray(originals, np.float64)
-    sheet = _sheet([first] * (1 + draws))
-    image = axes.imshow(sheet, vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+    side = np.asarray(originals).shape[-1]
+    pitch = side + _gap(side)
+
+    def strip(first: int, rows: Sequence[ArrayLike]) -> AxesImage:
+        sheet = _sheet(rows)
+        place = (0, sheet.shape[1], first * pitch + sheet.shape[0], first * pitch)
+        return axes.imshow(sheet, extent=place, interpolation="nearest")
+
+    strip(0, [originals])
+    image = strip(1, [originals] * draws)
+    axes.set(xlim=image.get_extent()[:2], ylim=(image.get_extent()[2], 0))
     axes.set_axis_off()
-    side = first.shape[-1]
-    for row in range(1 + draws):
-        name = f"draw {row}" if row else "original"
-        at = -_gap(side), row * (side + _gap(side)) + side / 2
+    for row, name in enumerate(("original", *(f"draw {k + 1}" for k in range(draws)))):
+        at = -_gap(side), row * pitch + side / 2
         axes.text(*at, name, ha="right", va="center", fontsize=9)
-    return Sheet(image, first)
+    return Sheet(image)
 
 
 def _gap(side: int) -> int:
     return max(1, side // 12)
 
 
-def _sheet(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _sheet(rows: Sequence[ArrayLike]) -> NDArray[np.uint8]:
     """(height, width, 3): pictures beside one another, and rows below one another."""
-    gap = _gap(rows[0].shape[-1])
-    framed = [
-        np.pad(row, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=1)
-        .repeat(3 // row.shape[1], 1)
-        .transpose(2, 0, 3, 1)
-        for row in rows
-    ]
-    return np.concatenate([row.reshape(len(row), -1, 3) for row in framed])[:-gap, :-gap]
+    pictures = np.stack([np.asarray(row) for row in rows])
+    gap = _gap(pictures.shape[-1])
+    framed = np.pad(pictures, (*[(0, 0)] * 3, *[(0, gap)] * 2), constant_values=255)
+    count, wide, channels, side, _ = framed.shape
+    sheet = framed.transpose(0, 3, 1, 4, 2).reshape(count * side, wide * side, channels)
+    return sheet.repeat(3 // channels, 2)[:-gap, :-gap]
 
 
 @dataclass(frozen=True)
