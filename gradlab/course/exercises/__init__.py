@@ -42,6 +42,9 @@ _FROM_EASY_TO_HARD = (
     "taylor",
     "cubic",
     "held_out",
+    "averages",
+    "start",
+    "mirrored",
     "components",
 )
 

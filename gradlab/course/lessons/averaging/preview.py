@@ -64,12 +64,12 @@ class PreviewPanel(Panel):
         self.sheet.move(rows)
         ramp = torch.arange(2.0).expand(count, 1, 1, 2)  # 0 1, and 1 0 once it is mirrored
         flips = data.flip(ramp.repeat(DRAWS, 1, 1, 1), self._generator(), self.p.value)
-        inside = torch.stack(self._augmented(torch.ones(count, 1, side, side)))
+        inside = torch.stack(self._augmented(torch.ones(count, 1, side, side))).mean().item()
         padding = self.padding.value
         return (
             f"Flipped with probability {self.p.value:.0%}, padded by {padding} of {side} pixels, "
             f"seed {self.seed.value}: of {DRAWS * count} pictures below the originals "
-            f"{int(flips[:, 0, 0, 0].sum())} are mirrored; {percent(1 - inside.mean().item())} of their pixels are "
+            f"{int(flips[:, 0, 0, 0].sum())} are mirrored; {percent(1 - inside)} of their pixels are "
             "padding."
         )
 
