@@ -17,7 +17,7 @@ from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 
 MOST = 0.99
-_POINTS = 10  # of the curve that is measured once the sliders rest
+_POINTS = 20  # of the curve that is measured once the sliders rest
 _REST = 0.15  # seconds without a move, until then
 
 
@@ -96,7 +96,7 @@ class AveragesPanel(Panel):
             [self._measured.get((name, d, n + 1), np.nan) for n in range(len(self._steps))]
             for d in (0.0, decay)
         )
-        self.track.move(self._steps, weights, average, self.step.value)
+        self.track.move(self._steps, weights, average, count - 1)
         mix = shares(count, decay).numpy()
         self.shares.set_data(self._steps[:count], np.maximum(mix, LEAST_SHARE))
         return (

@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.lessons.averaging.experiment import DECAYS, MAX_NORMS, SCHEDULES
+from gradlab.course.lessons.averaging.experiment import AUGMENTS, DECAYS, MAX_NORMS, SCHEDULES
 from gradlab.course.lessons.averaging.picture import draw_gains
 from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
@@ -30,14 +30,12 @@ def average_gains_panel(records: Records) -> GainsPanel:
     Raises:
         ValueError: a run is missing, failed or diverged: a mean over the others would hide it.
     """
-    plain = records.where(augment="none")
     rows = {}
     for model in ("AlexNet", "VGG"):
         for schedule in SCHEDULES:
-            runs = [plain.where(model=model, schedule=schedule, max_norm=n) for n in MAX_NORMS]
-            rows[f"{model},\n{schedule} rate"] = np.stack(
-                [one.values("averages") - one.values("accuracy")[:, None] for one in runs]
-            )
+            cell = {"model": model, "schedule": schedule, "augment": "none"}
+            weights = _values(records, "accuracy", **cell)[..., None]
+            rows[f"{model},\n{schedule} rate"] = _values(records, "averages", **cell) - weights
     options = [(f"{decay:g}", k) for k, decay in enumerate(DECAYS)]
     return GainsPanel(rows, options, "decay", 1, "the average names more pictures rightly")
 
@@ -45,7 +43,8 @@ def average_gains_panel(records: Records) -> GainsPanel:
 def augmentation_gains_panel(records: Records) -> GainsPanel:
     """A panel of what flips or crops add to the accuracy of the same training without.
 
-    A dot is one seed, a bar the mean. The slider goes through the steps of the training.
+    A dot is one seed, a bar the mean. The slider goes through the steps of the training, from the
+    first that were measured.
 
     Args:
         records: of the experiment "averaging": ``sweep.recorded("averaging")``.
@@ -53,22 +52,27 @@ def augmentation_gains_panel(records: Records) -> GainsPanel:
     Raises:
         ValueError: a run is missing, failed or diverged: a mean over the others would hide it.
     """
-    decayed = records.where(schedule="cosine")
     rows = {}
     for model, what in (("AlexNet", "photographs"), ("CNN", "digits")):
-        for name in ("flips", "crops"):
-            runs = [decayed.where(model=model, max_norm=norm) for norm in MAX_NORMS]
-            rows[f"{name},\n{what}"] = np.stack(
-                [
-                    one.where(augment=name).values("accuracy_curve")
-                    - one.where(augment="none").values("accuracy_curve")
-                    for one in runs
-                ]
-            )
-    steps = next(row.result["steps"] for row in decayed if row.result)
+        plain, *augmented = (
+            _values(records, "accuracy_curve", model=model, schedule="cosine", augment=name)
+            for name in AUGMENTS
+        )
+        for name, accuracies in zip([*AUGMENTS][1:], augmented, strict=True):
+            rows[f"{name},\n{what}"] = accuracies - plain
+    steps = next(row.result["steps"] for row in records if row.result)
     options = [(str(step), k) for k, step in enumerate(steps)]
-    last = len(options) - 1
-    return GainsPanel(rows, options, "at step", last, "augmentation names more pictures rightly")
+    return GainsPanel(rows, options, "at step", 0, "augmentation names more pictures rightly")
+
+
+def _values(records: Records, name: str, **cell: object) -> Gained:
+    """Of the runs with and without clipping, by seed."""
+    runs = records.where(**cell)
+    whole = len(MAX_NORMS), len(records.axis("seed"))
+    ended = [row.result and row.result.get("diverged") is None for row in runs]
+    if len(runs) != whole[0] * whole[1] or not all(ended):
+        raise ValueError("records must hold every run of the panel, got one missing or failed")
+    return runs.values(name, by=("max_norm", "seed"))
 
 
 class GainsPanel(Panel):
@@ -82,8 +86,6 @@ class GainsPanel(Panel):
         start: int,
         what: str,
     ) -> None:
-        if any(np.isnan(gained).any() for gained in rows.values()):
-            raise ValueError("records must hold every run of the panel, got one missing or failed")
         self._names = [name.replace("\n", " ") for name in rows]
         self._gained = 100 * np.stack(list(rows.values()), 1)  # (series, rows, seeds, positions)
         self.position = ipywidgets.SelectionSlider(
@@ -93,9 +95,10 @@ class GainsPanel(Panel):
 
     def _picture(self, rows: list[str], what: str) -> LivePicture:
         figure, (axes,) = subplots(9, 4)
-        most = 1.05 * float(np.abs(self._gained).max())
+        low, high = min(self._gained.min(), 0.0), max(self._gained.max(), 0.0)
+        limits = (low - 0.03 * (high - low), high + 0.03 * (high - low))
         seeds = self._gained.shape[2]
-        self.gains = draw_gains(axes, rows, SERIES, seeds, most, f"points by which {what}")
+        self.gains = draw_gains(axes, rows, SERIES, seeds, limits, f"points by which {what}")
         return LivePicture(figure, self.gains.artists)
 
     def show(self) -> str:

@@ -13,31 +13,29 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, Marker, decades, draw_marker
+from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, decades
 
 
 @dataclass(frozen=True)
 class Track:
-    """The artists of ``draw_track``: two curves over steps, and where one reads them."""
+    """The artists of ``draw_track``: two curves over steps, and a dot where one reads them."""
 
     weights: Line2D
     average: Line2D
     dot: Line2D
-    marker: Marker
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
-        return self.weights, self.average, *self.marker.artists, self.dot
+        return self.weights, self.average, self.dot
 
-    def move(self, steps: Sequence[int], weights: ArrayLike, average: ArrayLike, step: int) -> None:
-        """Show the accuracies of both at those steps, NaN where not measured; read at ``step``."""
-        curve = np.asarray(average, float)
-        known = np.isfinite(curve)
-        self.weights.set_data(steps, np.asarray(weights))
-        self.average.set_data(np.asarray(steps)[known], curve[known])
-        self.dot.set_data([step], [curve[list(steps).index(step)]])
-        self.marker.move(step, f"step {step}")
+    def move(self, steps: ArrayLike, weights: ArrayLike, average: ArrayLike, here: int) -> None:
+        """Show the accuracies of both, NaN where not measured; the dot at place ``here``."""
+        x = np.asarray(steps)
+        for line, values in ((self.weights, weights), (self.average, average)):
+            known = np.isfinite(curve := np.asarray(values, float))
+            line.set_data(x[known], curve[known])
+        self.dot.set_data(x[[here]], np.asarray(average, float)[[here]])
 
 
 def draw_track(axes: Axes, last: int, low: float) -> Track:
@@ -58,9 +56,8 @@ def draw_track(axes: Axes, last: int, low: float) -> Track:
         [], [], "o-", color=AFTER, linewidth=1.8, markersize=4, label="their moving average"
     )
     (dot,) = axes.plot([], [], "o", color=THRESHOLD, markersize=10, zorder=5)
-    marker = draw_marker(axes)
     axes.legend(loc="lower right")
-    return Track(weights, average, dot, marker)
+    return Track(weights, average, dot)
 
 
 LEAST_SHARE = 1e-4
@@ -78,7 +75,7 @@ def draw_shares(axes: Axes, last: int) -> Line2D:
     axes.set(xlabel="weights kept after step", ylabel="share in the average")
     axes.set_title("What the average is made of")
     decades(axes)
-    (line,) = axes.plot([], [], "o-", color=AFTER, linewidth=1, markersize=4, clip_on=False)
+    (line,) = axes.plot([], [], "o-", color=AFTER, linewidth=1, markersize=4)
     return line
 
 
@@ -160,7 +157,12 @@ class Gains:
 
 
 def draw_gains(
-    axes: Axes, rows: Sequence[str], series: Sequence[str], seeds: int, most: float, what: str
+    axes: Axes,
+    rows: Sequence[str],
+    series: Sequence[str],
+    seeds: int,
+    limits: tuple[float, float],
+    what: str,
 ) -> Gains:
     """Draw a row of dots for each setting, in each colour; return what to move.
 
@@ -169,10 +171,10 @@ def draw_gains(
         rows: names of the settings.
         series: names of the colours, two at most.
         seeds: dots in each row.
-        most: points at both ends of the axis, at least.
+        limits: of the axis, in points.
         what: is gained.
     """
-    axes.set(xlim=(-most, most), ylim=(len(rows) - 0.4, -0.6), xlabel=what)
+    axes.set(xlim=limits, ylim=(len(rows) - 0.4, -0.6), xlabel=what)
     axes.set_yticks(range(len(rows)), rows)
     axes.axvline(0, color="black", linewidth=1)
     dots, means = [], []

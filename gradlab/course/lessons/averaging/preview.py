@@ -68,9 +68,8 @@ class PreviewPanel(Panel):
         padding = self.padding.value
         return (
             f"Flipped with probability {self.p.value:.0%}, padded by {padding} of {side} pixels, "
-            f"seed {self.seed.value}: of {DRAWS * count} pictures below the originals "
-            f"{int(flips[:, 0, 0, 0].sum())} are mirrored; {percent(1 - inside)} of their pixels are "
-            "padding."
+            f"seed {self.seed.value}: {int(flips[:, 0, 0, 0].sum())} of {DRAWS * count} pictures "
+            f"below the originals are mirrored; {percent(1 - inside)} of their pixels are padding."
         )
 
     def _augmented(self, images: Tensor) -> list[Tensor]:
