@@ -11,8 +11,19 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, models, sweep
-from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course import data, lessons, models, sweep
+from gradlab.course.claims import ledger
+from gradlab.course.lessons import (
+    cliff,
+    features,
+    growth,
+    plane,
+    pruning,
+    race,
+    report_card,
+    rules,
+    samples,
+)
 
 
 @functools.cache
@@ -42,6 +53,10 @@ def _lengths():
     return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
 
 
+def _ledger():
+    return report_card.ledger_panel(ledger(lessons.claims(), lessons.experiments()))
+
+
 def _race():
     free = run_of([2, 30, math.inf], [3, 1e4, 1e36], 0.1)
     return race.panel({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
@@ -69,6 +84,7 @@ PANELS = {
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "ledger": _ledger,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
