@@ -1,6 +1,7 @@
 """One panel of each kind, quickly made: for tests that ask something of every panel."""
 
 import functools
+import itertools
 import math
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, lessons, models, sweep
+from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     cliff,
@@ -24,6 +25,7 @@ from gradlab.course.lessons import (
     rules,
     samples,
 )
+from gradlab.course.sweep.records import Records, Row
 
 
 @functools.cache
@@ -45,6 +47,17 @@ def recording():
 def fewer(images, step):
     """Every ``step``-th image, of every class."""
     return replace(images, images=images.images[::step], labels=images.labels[::step])
+
+
+def _grid():
+    rows = []
+    for lr, max_norm, seed in itertools.product((0.01, 0.1, 1), (0.1, 1, None), (0, 1)):
+        lost = 20 if lr * (max_norm or 5) > seed + 0.9 else None
+        found = {"steps": [10, 20], "test": [lr / 2, lr], "norm": [1, 10 * lr], "clipped": 0.5}
+        found |= {"accuracy": None if lost else lr, "diverged": lost}
+        rows.append(Row({"lr": lr, "max_norm": max_norm, "seed": seed}, "done", found))
+    curves = {"accuracy": "test", "norm": "norm"}
+    return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
 def _lengths():
@@ -83,6 +96,7 @@ PANELS = {
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
+    "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
     "lengths": _lengths,

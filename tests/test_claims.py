@@ -134,7 +134,8 @@ def other_runs(name):
 
 def worlds(records: Records) -> Iterator[Records]:
     """What might have been recorded: the same, nothing but its mean, reversed, anything."""
-    spans = {name: span(records, name) for row in records for name in row.result or ()}
+    names = {name for row in records for name in row.result or ()}
+    spans = {name: span(records, name) for name in names}
 
     def world(change) -> Records:
         rows = [replace(row, result=changed(row, change)) for row in records]

@@ -10,7 +10,7 @@ from test_claims import CLAIM, PROVENANCE
 
 from gradlab.course import lessons, sweep
 from gradlab.course.claims import ledger
-from gradlab.course.claims.ledger import UNMEASURED, WORDS
+from gradlab.course.claims.entries import UNMEASURED, WORDS
 from gradlab.course.claims.sources import SOURCES, STATEMENTS
 from gradlab.course.sweep import Experiment, journal
 from gradlab.course.sweep.records import Records, Row

@@ -9,7 +9,7 @@ from test_claims import CLAIM, made
 
 from gradlab.course import lessons
 from gradlab.course.claims.claim import Verdict
-from gradlab.course.claims.ledger import Entry, Ledger, ledger
+from gradlab.course.claims.entries import Entry, Ledger, ledger
 from gradlab.course.claims.sources import STATEMENTS
 from gradlab.course.lessons.report_card import ledger_panel
 from gradlab.course.lessons.report_card.controls import FACTORS

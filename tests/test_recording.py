@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 import gradlab
 from gradlab import clip
 from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 
 MAX_NORM = 0.5
 
@@ -98,6 +98,61 @@ def test_weights_are_those_of_the_loop_that_clips_with_torch(kind, how, accumula
     )
     assert recorder.recording.fired.any()
     assert same_weights(ours, theirs)
+
+
+def by_hand(model, steps, clip_):
+    """The loop of PyTorch's word language model: no optimizer, an update by hand."""
+    found, generator = [], torch.Generator().manual_seed(7)
+    for _ in range(steps):
+        model.zero_grad()
+        inputs = torch.randn(8, 6, generator=generator)
+        (model(inputs) - inputs[:, :2]).square().mean().backward()
+        found.append(clip_())
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(parameter.grad, alpha=-0.1)
+    return found
+
+
+def test_a_loop_without_an_optimizer_trains_as_with_torch():
+    ours, theirs = network(), network()
+    with record(ours, clip=clip.ByNorm(MAX_NORM), every=3) as recorder:
+        told = by_hand(ours, 8, recorder.clip_)
+    norms = by_hand(theirs, 8, lambda: clip_grad_norm_(theirs.parameters(), MAX_NORM))
+    assert same_weights(ours, theirs)
+    assert torch.allclose(torch.stack(told), torch.stack(norms))
+    recording = recorder.recording
+    assert recording.total_norm.tolist() == [float(norm) for norm in told]
+    assert recording.fired.any()
+    assert recording.histogram_steps.tolist() == [0, 3, 6, 7]
+    assert recording.optimizer is None
+    assert np.isnan(recording.learning_rate).all()
+
+
+def test_clipping_by_hand_is_for_open_recorders_without_an_optimizer():
+    model = network()
+    optimizer = sgd(model)
+    with (
+        record(model, optimizer) as recorder,
+        pytest.raises(RuntimeError, match="clips by itself, where SGD is about to step"),
+    ):
+        recorder.clip_()
+    shut = record(model)
+    with pytest.raises(RuntimeError, match="inside the recorder's with block"):
+        shut.clip_()
+    with (
+        record(model),
+        pytest.raises(ValueError, match="model must have no other open recorder"),
+        record(model),
+    ):
+        pass
+
+
+def test_a_model_that_is_frozen_and_a_scaler_without_an_optimizer_are_refused():
+    with pytest.raises(ValueError, match="model must have a parameter that requires a gradient"):
+        record(network().requires_grad_(False))
+    with pytest.raises(ValueError, match="scaler must be None without an optimizer"):
+        record(network(), scaler=torch.amp.GradScaler("cpu"))
 
 
 def test_weights_are_those_of_the_bare_loop_when_nothing_clips():
@@ -466,7 +521,7 @@ def test_an_optimizer_of_several_gradients_a_step_is_refused_at_once():
     ("arguments", "error", "says"),
     [
         ({"model": 3}, TypeError, "model must be a Module, got int"),
-        ({"optimizer": "SGD"}, TypeError, "optimizer must be a Optimizer, got str"),
+        ({"optimizer": "SGD"}, TypeError, "optimizer must be a .*Optimizer.*, got str"),
         ({"clip": 1.0}, TypeError, "clip must be a .*Rule.*, got float"),
         ({"scaler": 1.0}, TypeError, "scaler must be a .*GradScaler.*, got float"),
         ({"every": 0}, ValueError, "every must be a whole number, 1 or more, got 0"),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gradlab import clip
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 
 
 @pytest.fixture(scope="module")

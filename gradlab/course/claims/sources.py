@@ -229,7 +229,7 @@ STATEMENTS = {
             "S4-2",
             "Clipping prevents vanishing gradients too.",
             "从而避免梯度爆炸和梯度消失的问题",
-            "scenes",
+            "thresholds",
         ),
         Statement(
             "S4-3",
@@ -259,7 +259,7 @@ STATEMENTS = {
             "S4-7",
             "Clipping combines with Adam and RMSProp, to better effect.",
             "这些优化技术可以相互组合，以获得更好的性能",
-            "scenes",
+            "thresholds",
         ),
     )
 }

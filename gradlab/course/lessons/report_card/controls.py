@@ -7,8 +7,8 @@ from functools import cache
 import ipywidgets
 
 from gradlab.course.claims.claim import Verdict
+from gradlab.course.claims.entries import WORDS, Entry, Ledger
 from gradlab.course.claims.evidence import Evidence
-from gradlab.course.claims.ledger import WORDS, Entry, Ledger
 from gradlab.course.claims.sources import SOURCES
 from gradlab.course.lessons.report_card.picture import draw_dots, draw_strip
 from gradlab.panels.live import LivePicture, subplots
