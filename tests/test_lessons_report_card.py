@@ -69,7 +69,25 @@ def test_the_slider_moves_the_rules_own_lines_and_its_verdict(panel, book):
         assert panel.strip.words[int(panel.strip.here.get_ydata()[0])] == moved.word
     words = [panel.strip.words[row] for row in panel.strip.line.get_ydata()]
     assert words == [verdict.at(time=0.02 * factor).word for factor in FACTORS]
-    assert "The rule's own give: depends." in panel.readout
+    assert "The rule's own would give: depends." in panel.readout
+
+
+def test_each_cut_off_is_moved_alone(panel, book):
+    panel.claim.value = "S1-1"
+    assert [name for name, _ in panel.cutoff.options] == ["accuracy", "amount"]
+    for name, value in book["S1-1"].verdict.cutoffs.items():
+        panel.cutoff.value = name
+        words = [panel.strip.words[row] for row in panel.strip.line.get_ydata()]
+        moved = [book["S1-1"].verdict.at(**{name: value * factor}).word for factor in FACTORS]
+        assert words == moved
+
+
+def test_a_rule_without_a_cut_off_stays_as_it_is(panel, book):
+    panel.claim.value = "S0-2"
+    before = panel.readout
+    panel.factor.value = 4.0
+    assert panel.readout == before
+    assert "Cut-offs: none; only signs count." in before
 
 
 def test_the_readout_has_the_sources_words_the_rule_the_reason_and_the_command(panel, book):

@@ -43,6 +43,7 @@ _FROM_EASY_TO_HARD = (
     "cubic",
     "held_out",
     "components",
+    "pairs",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

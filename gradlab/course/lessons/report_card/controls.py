@@ -23,8 +23,8 @@ def ledger_panel(ledger: Ledger) -> LedgerPanel:
     """A panel of all that the sources claim: choose a claim, and see what its verdict rests on.
 
     Above, each seed of the numbers that the rule compares, with the lines that it draws. Below, the
-    verdict that the same runs would get if every cut-off of the rule were a quarter to four times
-    what it is: the slider moves it.
+    verdict that the same runs would get if a cut-off of the rule were a quarter to four times what
+    it is: the slider moves it.
 
     Args:
         ledger: as ``gradlab.course.claims.ledger`` makes it.
@@ -42,7 +42,7 @@ class LedgerPanel(Panel):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._verdicts = cache(self._at_all_factors)
-        self._opened: tuple[str | None, int] | None = None
+        self._opened: tuple[object, ...] | None = None
         self.source = ipywidgets.Dropdown(
             options=[("all five", None), *((f"{one.name}", one.name) for one in SOURCES.values())],
             description="source",
@@ -57,16 +57,19 @@ class LedgerPanel(Panel):
             options=self._offered(), rows=7, description="claim", layout=_WIDE
         )
         self.numbers = ipywidgets.Dropdown(
-            options=self._kinds(self.claim.value), description="numbers", layout={"width": "520px"}
+            options=self._kinds(self.claim.value), description="numbers", layout={"width": "480px"}
+        )
+        self.cutoff = ipywidgets.Dropdown(
+            options=self._cutoffs(self.claim.value), description="cut-off", layout=_NARROW
         )
         self.factor = ipywidgets.SelectionSlider(
             options=list(zip(_LABELS, FACTORS, strict=True)),
             value=1.0,
-            description="cut-offs",
-            layout={"width": "380px"},
+            description="moved by",
+            layout={"width": "330px"},
         )
-        controls = [self.source, self.word, self.claim, self.numbers, self.factor]
-        super().__init__(controls, self._picture())
+        filters = [self.source, self.word, self.claim]
+        super().__init__([*filters, self.numbers, self.cutoff, self.factor], self._picture())
 
     def _picture(self) -> LivePicture:
         figure, (dots, strip) = subplots(9, 5, nrows=2, ncols=1, height_ratios=(5, 2))
@@ -88,24 +91,28 @@ class LedgerPanel(Panel):
         kinds = verdict.evidence if verdict else ()
         return [(one.about, place) for place, one in enumerate(kinds)] or [("none", 0)]
 
-    def _at_all_factors(self, number: str) -> tuple[Verdict, ...]:
-        """The verdicts with every cut-off multiplied by each factor; none if there is none."""
+    def _cutoffs(self, number: str | None) -> list[tuple[str, str]]:
+        """The numbers in a claim's rule that can be moved."""
+        verdict = self._ledger[number].verdict if number else None
+        names = verdict.cutoffs if verdict else ()
+        return [(name, name) for name in names] or [("none", "")]
+
+    def _at_all_factors(self, number: str, cutoff: str) -> tuple[Verdict, ...]:
+        """The verdicts with the cut-off multiplied by each factor; none if there is none."""
         found = self._ledger[number].verdict
         if found is None:
             return ()
-        drawn = found.cutoffs
-        return tuple(
-            found.at(**{name: factor * value for name, value in drawn.items()})
-            for factor in FACTORS
-        )
+        if not cutoff:
+            return (found,) * len(FACTORS)
+        return tuple(found.at(**{cutoff: f * found.cutoffs[cutoff]}) for f in FACTORS)
 
     def show(self) -> str:
-        """Open the chosen claim, with the cut-offs at the slider's factor."""
+        """Open the chosen claim, with the cut-off at the slider's factor."""
         self._offer()
-        number, kind = self.claim.value, self.numbers.value
-        verdicts = self._verdicts(number) if number else ()
-        if (number, kind) != self._opened:
-            self._opened = number, kind
+        number, kind, cutoff = self.claim.value, self.numbers.value, self.cutoff.value
+        verdicts = self._verdicts(number, cutoff) if number else ()
+        if (number, kind, cutoff) != self._opened:
+            self._opened = number, kind, cutoff
             self._open(number, verdicts, kind)
         self.strip.move(FACTORS, [verdict.word for verdict in verdicts], self.factor.value)
         if number is None:
@@ -125,6 +132,8 @@ class LedgerPanel(Panel):
                 self.claim.value = kept
         if self.numbers.options != tuple(kinds := self._kinds(self.claim.value)):
             self.numbers.options = kinds
+        if self.cutoff.options != tuple(cutoffs := self._cutoffs(self.claim.value)):
+            self.cutoff.options = cutoffs
 
     def _open(self, number: str | None, verdicts: tuple[Verdict, ...], kind: int) -> None:
         shown = [one.evidence[kind] for one in verdicts if kind < len(one.evidence)]
@@ -136,7 +145,7 @@ class LedgerPanel(Panel):
         self.picture.redraw()
 
     def _in_words(self, entry: Entry, verdict: Verdict) -> str:
-        moved = self.factor.value != 1
+        moved = self.factor.value != 1 and bool(verdict.cutoffs)
         lines = "; ".join(f"{name} {value:.3g}" for name, value in verdict.cutoffs.items())
         return "\n".join(
             [
@@ -145,7 +154,7 @@ class LedgerPanel(Panel):
                 f"Rule: {verdict.claim.rule if verdict.claim else ''}",
                 f"Because: {verdict.because}.".replace("..", "."),
                 f"Cut-offs: {lines or 'none; only signs count'}."
-                + f" The rule's own give: {entry.word}." * moved,
+                + f" The rule's own would give: {entry.word}." * moved,
                 f"Again: {verdict.again}",
             ]
         )

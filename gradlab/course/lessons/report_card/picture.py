@@ -133,7 +133,7 @@ def draw_strip(axes: Axes, factors: Sequence[float], words: Sequence[str]) -> St
     """
     edge = (factors[-1] / factors[-2]) ** 0.5
     axes.set(xscale="log", xlim=(factors[0] / edge, factors[-1] * edge))
-    axes.set(ylim=(len(words) - 0.4, -0.6), xlabel="cut-offs, in units of the rule's own")
+    axes.set(ylim=(len(words) - 0.4, -0.6), xlabel="the cut-off, in units of the rule's own")
     axes.set_yticks(range(len(words)), words)
     axes.set_xticks(factors, [f"{factor:.2g}" for factor in factors])
     axes.xaxis.set_minor_locator(NullLocator())
