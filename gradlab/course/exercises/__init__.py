@@ -50,6 +50,7 @@ _FROM_EASY_TO_HARD = (
     "control",
     "interval",
     "fair",
+    "pairs",
 )
 
 ALL: tuple[Exercise, ...] = tuple(
