@@ -12,8 +12,20 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, grids, models, sweep
-from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course import data, grids, lessons, models, sweep
+from gradlab.course.claims import ledger
+from gradlab.course.lessons import (
+    cliff,
+    detection,
+    features,
+    growth,
+    plane,
+    pruning,
+    race,
+    report_card,
+    rules,
+    samples,
+)
 from gradlab.course.sweep.records import Records, Row
 
 
@@ -49,10 +61,19 @@ def _grid():
     return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
+def _learning():
+    pictures = [data.composites(split, 8, size=48) for split in ("train", "test")]
+    return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
     return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
+
+
+def _ledger():
+    return report_card.ledger_panel(ledger(lessons.claims(), lessons.experiments()))
 
 
 def _race():
@@ -83,6 +104,8 @@ PANELS = {
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "ledger": _ledger,
+    "learning": _learning,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
@@ -91,6 +114,9 @@ PANELS = {
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,
+    "sees": lambda: detection.sees_panel(
+        models.detector(4), {"faces": data.composites("test", 4, size=48)}
+    ),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),
