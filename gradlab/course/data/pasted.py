@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -122,9 +124,7 @@ def astronaut(size: int = 160) -> Tensor:
         ValueError: ``size`` is not allowed.
     """
     whole("size", size, 32)
-    path = embedded.locate("patches")
-    pixels = torch.from_numpy(embedded._photograph(path, 0, (0, 0, 512, 512)).copy())
-    grey = (pixels.float() / 255) @ torch.tensor(_GREY)
+    grey = _grey(embedded.astronaut())
     return F.interpolate(grey[None, None], size=(size, size), mode="area")[0]
 
 
@@ -142,16 +142,16 @@ def _cut_outs(split: str) -> tuple[Tensor, Tensor]:
 def _halves(split: str) -> tuple[Tensor, ...]:
     """The half of every photograph but the astronaut's, grey, (h, w)."""
     found = []
-    for name, file, halvings, part in embedded._PHOTOGRAPHS:
-        if name == "astronaut":
-            continue
-        pixels = embedded._photograph(
-            embedded._find("skimage", f"data/{file}", name), halvings, part
-        )
+    for name, pixels in embedded.photographs().items():
         middle = pixels.shape[1] // 2
         half = pixels[:, : middle - 8] if split == "train" else pixels[:, middle + 8 :]
-        found.append((torch.from_numpy(half.copy()).float() / 255) @ torch.tensor(_GREY))
+        if name != "astronaut":
+            found.append(_grey(half))
     return tuple(found)
+
+
+def _grey(pixels: NDArray[np.uint8]) -> Tensor:
+    return (torch.from_numpy(pixels.copy()).float() / 255) @ torch.tensor(_GREY)
 
 
 def _backgrounds(split: str, count: int, size: int, generator: torch.Generator) -> Tensor:
