@@ -34,7 +34,8 @@ def scene(seed, pictures=12):
     truth = [boxes(k % 4, 100 * seed + k) for k in range(pictures)]
     found = []
     for k, real in enumerate(truth):
-        near = (real + 3 * torch.randn(real.shape, generator=generator)).repeat(2, 1)
+        near = real.repeat(2, 1)
+        near += torch.randn(near.shape, generator=generator).clamp(-1.9, 1.9)
         some = torch.cat((near, boxes(3, 100 * seed + k + 50)))
         scores = (20 * torch.rand(len(some), generator=generator)).round() / 20
         found.append(Candidates.of(some, scores))

@@ -124,7 +124,7 @@ def photographs(side: int) -> NDArray[np.uint8]:
     return np.stack(found).transpose(0, 3, 1, 2)
 
 
-def photographs() -> dict[str, NDArray[np.uint8]]:
+def named_photographs() -> dict[str, NDArray[np.uint8]]:
     """The photographs that patches are cut from, by class: pixels (h, w, 3)."""
     return {
         name: _photograph(_find("skimage", f"data/{file}", "patches"), halvings, part)

@@ -103,9 +103,10 @@ def composites(
             half = torch.rand(count, generator=generator) < 0.5
             chosen = torch.where(half[:, None, None], hard, chosen)
         here = shown[:, k]
-        images[here] = _pasted(
-            images[here], chosen[here], sides[here, k], centres[here, k], generator
-        )
+        if here.any():
+            images[here] = _pasted(
+                images[here], chosen[here], sides[here, k], centres[here, k], generator
+            )
     images = images + 0.03 * torch.randn(images.shape, generator=generator)
     corners = torch.cat((centres - sides[..., None] / 2, centres + sides[..., None] / 2), -1)
     boxes = tuple(c[s] for c, s in zip(corners[:, :most], shown[:, :most], strict=True))
@@ -142,7 +143,7 @@ def _cut_outs(split: str) -> tuple[Tensor, Tensor]:
 def _halves(split: str) -> tuple[Tensor, ...]:
     """The half of every photograph but the astronaut's, grey, (h, w)."""
     found = []
-    for name, pixels in embedded.photographs().items():
+    for name, pixels in embedded.named_photographs().items():
         middle = pixels.shape[1] // 2
         half = pixels[:, : middle - 8] if split == "train" else pixels[:, middle + 8 :]
         if name != "astronaut":

@@ -69,7 +69,7 @@ class Ranked:
             return float("nan")
         found = self.count(score)
         envelope = np.maximum.accumulate(self.precision[:found][::-1])[::-1]
-        place = np.searchsorted(self.recall[:found], _RECALLS - 1e-12, side="left")
+        place = np.searchsorted(self.recall[:found], _RECALLS, side="left")
         return float(np.append(envelope, 0.0)[place].mean())
 
 
