@@ -115,19 +115,19 @@ def _watched(
     run: Iterator[Taken], points: Sequence[int], measure: Callable[[], float]
 ) -> tuple[dict[str, list[Any]], list[Taken]]:
     """Curves at the points that were reached, and all steps; norms are means since the last one."""
-    names = ("steps", "ap_curve", "loss_curve", "norm_curve")
-    curves: dict[str, list[Any]] = {n: [] for n in (*names, "backbone", "score", "box")}
+    names = ("ap_curve", "loss_curve", "norm_curve", "backbone", "score", "box")
+    curves: dict[str, list[Any]] = {name: [] for name in ("steps", *names)}
     taken: list[Taken] = []
     for step in run:
         taken.append(step)
         if step.number not in points:
             continue
         since = taken[curves["steps"][-1] if curves["steps"] else 0 :]
-        norms = np.mean([one.norms for one in since], 0)
-        row = (step.number, measure(), np.mean([one.loss for one in since]))
-        row = (*row, np.max([one.total_norm for one in since]), *norms)
-        for curve, value in zip(curves.values(), row, strict=True):
-            curve.append(_digits(float(value)) if curve is not curves["steps"] else value)
+        curves["steps"].append(step.number)
+        loss, largest = np.mean([s.loss for s in since]), max(s.total_norm for s in since)
+        row = (measure(), float(loss), largest, *np.mean([s.norms for s in since], 0).tolist())
+        for name, value in zip(names, row, strict=True):
+            curves[name].append(_digits(value))
     return curves, taken
 
 
@@ -137,18 +137,19 @@ def _digits(value: float) -> float:
 
 def _begun(cell: Cell) -> nn.Sequential:
     model = models.detector(cell["width"], norm=cell["norm"]).to(device.best())
+    backbone = model.get_submodule("backbone")
     if cell["start"] != "scratch":
-        model.backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
-        model.backbone.requires_grad_(cell["start"] == "pretrained")
+        backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
+        backbone.requires_grad_(cell["start"] == "pretrained")
     return model
 
 
 @lru_cache(maxsize=1)
 def pretrained(width: int, seed: int) -> dict[str, Tensor]:
     """A backbone that has learned which of ten photographs a grey patch comes from."""
-    model = models.detector(width)
+    backbone = models.detector(width).get_submodule("backbone")
     classifier = nn.Sequential(
-        model.backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10)
+        backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10)
     )
     optimizer = torch.optim.AdamW(classifier.parameters(), 5e-3)
     patches = data.load("patches")
@@ -157,7 +158,7 @@ def pretrained(width: int, seed: int) -> dict[str, Tensor]:
         brightness = images.mean(1, keepdim=True)
         F.cross_entropy(classifier(brightness), labels).backward()
         optimizer.step()
-    state: dict[str, Tensor] = model.backbone.state_dict()
+    state: dict[str, Tensor] = backbone.state_dict()
     return state
 
 
