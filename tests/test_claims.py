@@ -111,6 +111,11 @@ WORDS = {
     "S1-3": "fails",
     "S1-4": "depends",
     "S1-5": "fails",
+    "S2-1": "depends",
+    "S2-2": "depends",
+    "S2-3": "depends",
+    "S2-4": "depends",
+    "S4-3": "depends",
 }
 
 

@@ -106,7 +106,7 @@ def _accumulating(records: Records, gain: float) -> Verdict:
         changes[f"{optimizer}, same steps"] = paired(longer.values("ap50"), alike.values("ap50"))
     word = _word(_better(change, gain) for change in changes.values())
     told = "; ".join(f"{name} {change:+.3f}" for name, change in changes.items())
-    on = "; it depends on the optimizer, and on whether further pictures are free"
+    on = "; it depends on what is held equal, pictures or steps"
     return Verdict(
         word,
         f"AP50 with four micro-batches a step minus with one: {told}{on * (word == 'depends')}",
