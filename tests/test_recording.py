@@ -300,6 +300,75 @@ def test_a_large_tensor_and_small_ones_are_counted_alike():
         assert (found.zeros, found.nonfinite) == (expected.zeros, expected.nonfinite)
 
 
+UPDATED = [("SGD", "foreach"), ("Adam", "for-loop"), ("AdamW", "fused"), ("RMSprop", "foreach")]
+
+
+@pytest.mark.parametrize(("kind", "how"), UPDATED)
+def test_an_update_is_measured_as_the_difference_of_the_weights(kind, how):
+    model = network()
+    optimizer = optimizer_of(kind, how, model.parameters())
+
+    def weights():
+        return [parameter.detach().double().clone() for parameter in model.parameters()]
+
+    with record(model, optimizer, clip=clip.ByNorm(MAX_NORM), every=3, updates=True) as recorder:
+        path = [weights() for _ in steps(model, optimizer, 7)] + [weights()]
+    recording = recorder.recording
+    assert recording.histogram_steps.tolist() == [0, 3, 6]
+    before, after = path[0:7:3], path[1:8:3]
+    norms = [
+        [float((new - old).norm()) for old, new in zip(*two, strict=True)]
+        for two in zip(before, after, strict=True)
+    ]
+    np.testing.assert_allclose(recording.update_norms, norms, rtol=1e-3, atol=1e-7)
+    relative = np.array(norms) / [[float(weight.norm()) for weight in each] for each in before]
+    np.testing.assert_allclose(recording.update_to_weight, relative, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "how"), [("Adam", "for-loop"), ("AdamW", "fused")])
+def test_the_ratio_to_the_moments_is_that_of_a_second_adam(kind, how):
+    model = network()
+    optimizer = optimizer_of(kind, how, model.parameters())
+    squares, ratios, beta = {}, [], 0.999
+    with record(model, optimizer, every=2, updates=True) as recorder:
+        for step in steps(model, optimizer, 5):
+            found = []
+            for name, gradient in gradients(model).items():
+                square = gradient.double() ** 2
+                squares[name] = beta * squares.get(name, 0) + (1 - beta) * square
+                unbiased = squares[name] / (1 - beta ** (step + 1))
+                found.append(float((square / unbiased.clamp(min=1e-16)).mean().sqrt()))
+            ratios.append(found)
+    np.testing.assert_allclose(recorder.recording.moment_ratios, ratios[::2], rtol=1e-3)
+    assert np.allclose(recorder.recording.moment_ratios[0], 1.0, atol=0.6)  # g^2 is all of v
+
+
+def test_what_is_not_measured_of_an_update_is_nan():
+    model = network()
+    optimizer = sgd(model)
+    with record(model, optimizer, every=2) as recorder:
+        run(model, optimizer, 3)
+    assert np.isnan(recorder.recording.update_norms).all()
+    with record(model, optimizer, every=2, updates=True) as recorder:
+        run(model, optimizer, 3)
+    assert (recorder.recording.update_norms > 0).all()
+    assert np.isnan(recorder.recording.moment_ratios).all()  # SGD has no moments
+    assert hooks(optimizer) == 0
+    with pytest.raises(ValueError, match="updates must be False without an optimizer"):
+        record(model, updates=True)
+
+
+def test_measuring_updates_leaves_weights_as_they_are_without():
+    def trained(**how):
+        model = network()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+        with record(model, optimizer, clip=clip.ByNorm(MAX_NORM), every=1, **how):
+            run(model, optimizer)
+        return model
+
+    assert same_weights(trained(updates=True), trained())
+
+
 @pytest.mark.parametrize("rule", [clip.ByNorm(0.1), clip.ByValue(1e-3), clip.PerLayer(0.01)])
 def test_the_ratio_to_the_weight_is_that_of_the_applied_gradient(rule):
     model = network()

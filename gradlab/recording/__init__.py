@@ -6,7 +6,7 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 (``suggest``) and what its own rule was (``judge``).
 
 - ``record``, ``recorder``: around the loop, and at the optimizer
-- ``looking``, ``waiting``, ``counting``, ``precision``: on the device of the gradients
+- ``looking``, ``updates``, ``waiting``, ``counting``, ``precision``: on the device of the gradients
 - ``journal``, ``histograms``: what has been read back
 - ``recording``: the plain data, and its questions; ``counterfactual``, ``compared``, ``magnitudes``
   and ``suggestion`` answer them

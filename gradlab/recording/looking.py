@@ -11,7 +11,7 @@ from torch import Tensor
 from gradlab.clip import Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
 from gradlab.recording.counting import count
-from gradlab.recording.journal import Journal
+from gradlab.recording.journal import Journal, Sizes
 from gradlab.recording.waiting import Look
 
 _HELD = 0.001  # how closely norms must agree to say that the gradients are still there
@@ -41,7 +41,7 @@ def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule) ->
             layer.name: count([layer.gradient / last.coefficient])()[0] for layer in layers
         }
         weights = map(float, norms(list(watched.values())))
-        journal.look(found, dict(zip(watched, weights, strict=True)), after, last=True)
+        journal.look(found, Sizes(dict(zip(watched, weights, strict=True)), after), last=True)
 
 
 def norms(tensors: list[Tensor]) -> list[Tensor]:

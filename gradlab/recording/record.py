@@ -23,6 +23,7 @@ def record(
     every: int = 16,
     memory: int = MEMORY,
     scaler: torch.amp.GradScaler | None = None,
+    updates: bool = False,
 ) -> Recorder:
     """A context manager that clips and records the gradients at each ``optimizer.step()``.
 
@@ -37,6 +38,8 @@ def record(
             dropped and ``every`` doubles. Norms come on top: 8 bytes for each layer and step.
         scaler: the gradient scaler of mixed precision, if you use one, to count the steps that it
             skips.
+        updates: at the steps with histograms, measure also what the optimizer did to the weights.
+            Each such step copies the weights for a moment, so that needs their memory once more.
 
     Returns:
         A ``Recorder``; ``.recording`` is what was recorded, at any time.
@@ -45,8 +48,8 @@ def record(
         TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``: it computes
             several gradients for one step.
         ValueError: ``every`` or ``memory`` is below 1, there is no parameter of ``model`` to
-            update, or a ``scaler`` without an optimizer; on entering, another recorder has one of
-            the same steps to clip.
+            update, or ``scaler`` or ``updates`` is given without an optimizer; on entering, another
+            recorder has one of the same steps to clip.
         NonFiniteGradient: in the loop, from a rule that raises. What was recorded stays.
 
     Note:
@@ -78,5 +81,7 @@ def record(
         raise TypeError("optimizer must compute one gradient for each step, got LBFGS")
     if optimizer is None and scaler is not None:
         raise ValueError("scaler must be None without an optimizer, whose steps it skips, got one")
+    if optimizer is None and updates:
+        raise ValueError("updates must be False without an optimizer, which makes them, got True")
     journal = Journal(whole("every", every), whole("memory", memory))
-    return Recorder(model, optimizer, clip, journal, scaler)
+    return Recorder(model, optimizer, clip, journal, scaler, updates)

@@ -22,6 +22,7 @@ from gradlab.recording.looking import look, look_at_last, norms
 from gradlab.recording.optimizers import settings_of
 from gradlab.recording.precision import unscale_, watching_skips
 from gradlab.recording.recording import Recording
+from gradlab.recording.updates import Weights, copied, moment_ratios, update_norms
 from gradlab.recording.waiting import Pending, read_back
 
 _MEASURE = ByNorm(inf, nonfinite="allow")
@@ -44,8 +45,11 @@ class Recorder:
         clip: Rule | None,
         journal: Journal,
         scaler: torch.amp.GradScaler | None,
+        updates: bool,
     ) -> None:
         self._model, self._optimizer, self._scaler = model, optimizer, scaler
+        self._updates = updates
+        self._before: Weights = {}
         self._clip, self._journal = clip, journal
         self._updated: list[Tensor] = []
         self._layers: dict[str, Tensor] = {}
@@ -67,6 +71,8 @@ class Recorder:
         self._open.callback(_active.discard, self)
         if self._optimizer is not None:
             self._open.callback(self._optimizer.register_step_pre_hook(self._before_step).remove)
+        if self._optimizer is not None and self._updates:
+            self._open.callback(self._optimizer.register_step_post_hook(self._after_step).remove)
         if self._optimizer is not None and self._scaler is not None:
             watching = watching_skips(
                 self._scaler, self._optimizer, lambda: self._calls, self._skip
@@ -169,7 +175,21 @@ class Recorder:
         self._waiting.append(Pending(self._rate(optimizer), names, clipped, found_inf, closer))
         if complaint:
             raise complaint
+        if closer and self._updates:
+            self._before = copied(watched)
         return clipped
+
+    def _after_step(self, optimizer: Optimizer, *_: Any) -> None:
+        """Measure what a step that is looked at closer did to the weights."""
+        before, self._before = self._before, {}
+        if before:
+            last = self._waiting.pop()
+            assert last.look is not None
+            measured = last.look._replace(
+                updates=update_norms(self._layers, before),
+                ratios=moment_ratios(self._layers, optimizer),
+            )
+            self._waiting.append(last._replace(look=measured))
 
     def _rate(self, optimizer: Optimizer | None) -> float | Tensor:
         """The learning rate of the step; the settings are kept when the first one is met."""

@@ -42,7 +42,14 @@ _FROM_EASY_TO_HARD = (
     "taylor",
     "cubic",
     "held_out",
+    "averages",
+    "start",
+    "mirrored",
     "components",
+    "bracket",
+    "control",
+    "interval",
+    "fair",
     "pairs",
 )
 
