@@ -136,7 +136,8 @@ def seeds() -> "SearchStrategy[tuple[Any, ...]]":
             for lead in leads
         ]
     )
-    lost = st.one_of(st.just([]), st.lists(st.integers(0, 13), max_size=3))
+    some = st.lists(st.integers(0, 13), max_size=3)
+    lost: SearchStrategy[list[int]] = st.one_of(st.just([]), some)
     return st.tuples(runs, lost, cases.one_of(0.0, 0.125)).map(accuracies)
 
 
