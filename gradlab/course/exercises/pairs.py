@@ -1,12 +1,17 @@
 """Is ours better? A verdict from accuracies of the same seeds, where some runs diverged."""
 
 import math
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gradlab.course.exercises.checking import cases
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 ENOUGH = 5
 
@@ -110,6 +115,32 @@ def is_content_with_few(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float)
     return 0 if (lead > 0).any() else -1
 
 
+@cache
+def seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies of two trainings with the same seeds, NaN for some, and a cut-off."""
+    from hypothesis import strategies as st
+
+    def accuracies(drawn: tuple[list[tuple[int, int]], list[int], float]) -> tuple[Any, ...]:
+        pairs, lost, cutoff = drawn
+        table = torch.tensor(pairs, dtype=torch.float32, device="cpu").div(16)
+        theirs, lead = table.T
+        ours = theirs + lead
+        for place in lost:
+            (ours, theirs)[place % 2][place // 2 % len(pairs)] = math.nan
+        return ours, theirs.clone(), cutoff
+
+    leads = ((1, 4), (-2, 4), (-3, 0))
+    runs = st.one_of(
+        [
+            st.lists(st.tuples(st.integers(3, 8), st.integers(*lead)), min_size=5, max_size=7)
+            for lead in leads
+        ]
+    )
+    some = st.lists(st.integers(0, 13), max_size=3)
+    lost: SearchStrategy[list[int]] = st.one_of(st.just([]), some)
+    return st.tuples(runs, lost, cases.one_of(0.0, 0.125)).map(accuracies)
+
+
 exercise = Exercise(
     task="Two trainings, an accuracy per seed, the same seeds in the same order; NaN where a run "
     "diverged. Of the seeds in which both ended, return 1 (holds) if ours is better in every one, "
@@ -118,7 +149,7 @@ exercise = Exercise(
     lines=6,
     spec=spec,
     answer=decide_by_pairs,
-    cases=cases.seeds,
+    cases=seeds,
     laws=(PAIRS, AVERAGE, ENDED),
     hints=(
         "What decides is a difference for each seed, not a difference of two means.",
