@@ -7,13 +7,24 @@ from dataclasses import replace
 
 import torch
 from test_lessons_cliff_panel import recorded as run_of
+from test_lessons_thresholds_panels import RECORDS
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
 from gradlab.course import data, grids, models, sweep
-from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course.lessons import (
+    cliff,
+    features,
+    growth,
+    plane,
+    pruning,
+    race,
+    rules,
+    samples,
+    thresholds,
+)
 from gradlab.course.sweep.records import Records, Row
 
 
@@ -78,6 +89,7 @@ def _steer():
 
 
 PANELS = {
+    "claimed": lambda: thresholds.claimed_panel(RECORDS),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
