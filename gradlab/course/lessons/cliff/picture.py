@@ -46,6 +46,10 @@ class Path:
         self.end.set_markersize(9 if away is None else 13)
         self.distance.set_text("" if away is None else f"{away:.3g} away")
         self.distance.xy = tuple(np.asarray(end).tolist())
+        below, above = axes_of(self.way).get_ylim()
+        low = np.asarray(end)[1] < (below + above) / 2
+        self.distance.set_position((-18, 9 if low else -4))
+        self.distance.set_verticalalignment("bottom" if low else "top")
 
     def _heading(self, end: ArrayLike) -> float:
         """Degrees by which a marker that points up is turned to point where the path left."""
@@ -69,7 +73,7 @@ def draw_path(axes: Axes, label: str, color: str) -> Path:
     (way,) = axes.plot([], [], "o-", color=color, linewidth=1.6, markersize=3.5, label=label)
     (end,) = axes.plot([], [], color=color, markersize=9, markeredgecolor="white", clip_on=False)
     end.set_zorder(5)
-    beside: Any = {"xytext": (-9, -9), "textcoords": "offset points", "ha": "right", "va": "top"}
+    beside: Any = {"xytext": (0, 0), "textcoords": "offset points", "ha": "right"}
     distance = axes.annotate("", (0, 0), color=color, fontsize=10, **beside)
     return Path(way, end, distance)
 
