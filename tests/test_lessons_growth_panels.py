@@ -67,7 +67,7 @@ def test_the_depth_panel_says_what_each_layer_multiplies_by():
     panel = growth.depth_panel(30, gain=1.2)
     line, _, _ = drawn(panel.arriving)
     factor = (line[0] / line[-1]) ** (1 / 29)
-    assert panel.readout.startswith("depth 30, gain 1.20 (critical: 1.41), relu: the gradient that arrives")
+    assert panel.readout.startswith("depth 30, gain 1.20 (critical: 1.41), relu: the gradient")
     assert f"is {number(line[0])} times the last layer's" in panel.readout
     assert f"multiplies it by {number(factor)} (predicted 0.849)" in panel.readout
 

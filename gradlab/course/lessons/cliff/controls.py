@@ -153,7 +153,7 @@ class Cliff(Panel):
         """Move one path in all three pictures; say where it ends."""
         end, there = last_seen(points, WINDOW)
         away = float(np.linalg.norm(points[-1] - points[0]))
-        self.paths[path].move(*points.T, end, away=None if there else away)
+        self.paths[path].move(points[:, 0], points[:, 1], end, away=None if there else away)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
         self.landings[path].move([0, first], losses[:2], landing, away=None if near else first)

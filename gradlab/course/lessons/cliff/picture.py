@@ -48,10 +48,10 @@ class Path:
         self.distance.xy = tuple(np.asarray(end).tolist())
         below, above = axes_of(self.way).get_ylim()
         low = np.asarray(end)[1] < (below + above) / 2
-        self.distance.set_position((-18, 9 if low else -4))
+        self.distance.set_position((-18, 22 if low else -4))
         self.distance.set_verticalalignment("bottom" if low else "top")
 
-    def _heading(self, end: ArrayLike) -> float:
+    def _heading(self, end: ArrayLike) -> int:
         """Degrees by which a marker that points up is turned to point where the path left."""
         here = np.asarray(self.way.get_xydata(), np.float64)
         axes = axes_of(self.way)
@@ -59,7 +59,7 @@ class Path:
         inside = ((here >= (low, below)) & (here <= (high, above))).all(-1)
         points = axes.transData.transform([here[np.flatnonzero(inside)[-1]], np.asarray(end)])
         across, up = points[1] - points[0]
-        return float(np.degrees(np.arctan2(up, across))) - 90
+        return round(np.degrees(np.arctan2(up, across))) - 90
 
 
 def draw_path(axes: Axes, label: str, color: str) -> Path:
@@ -159,7 +159,7 @@ def draw_profile(axes: Axes, distances: ArrayLike, highest: float) -> Profile:
     axes.set_title("From the start straight against its gradient")
     (ground,) = axes.plot(far, 0 * far, color="#444444")
     (promise,) = axes.plot(far, 0 * far, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
-    promise.set_label("what the gradient promises")
+    promise.set_label("what the gradient predicts")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.04))
     return Profile(ground, promise)
 

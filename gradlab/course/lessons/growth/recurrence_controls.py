@@ -105,8 +105,8 @@ class Recurrence(Panel):
         for name, norms in found.items():
             self.curves[name].move(times, norms)
         what = (
-            f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, gate bias {number(bias)}, "
-            f"inputs {number(inputs)}"
+            f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, "
+            f"gate bias {number(bias)}, inputs {number(inputs)}"
         )
         if length == 1:
             return f"{what}: one step, nothing to multiply."
