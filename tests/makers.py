@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import torch
 from test_lessons_cliff_panel import recorded as run_of
+from test_lessons_thresholds_panels import RECORDS
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, grids, models, sweep
+from gradlab.course import data, grids, lessons, models, sweep
+from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     averaging,
     cliff,
@@ -21,8 +23,10 @@ from gradlab.course.lessons import (
     plane,
     pruning,
     race,
+    report_card,
     rules,
     samples,
+    thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
 
@@ -76,6 +80,10 @@ def _lengths():
     return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
 
 
+def _ledger():
+    return report_card.ledger_panel(ledger(lessons.claims(), lessons.experiments()))
+
+
 def _race():
     free = run_of([2, 30, math.inf], [3, 1e4, 1e36], 0.1)
     return race.panel({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
@@ -102,11 +110,13 @@ PANELS = {
     "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
     "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
     "averages": _averages,
+    "claimed": lambda: thresholds.claimed_panel(RECORDS),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "ledger": _ledger,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,

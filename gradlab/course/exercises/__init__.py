@@ -46,6 +46,11 @@ _FROM_EASY_TO_HARD = (
     "start",
     "mirrored",
     "components",
+    "bracket",
+    "control",
+    "interval",
+    "fair",
+    "pairs",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

@@ -151,6 +151,67 @@ def accuracies() -> "SearchStrategy[tuple[Any, ...]]":
 
 
 @cache
+def tried_thresholds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Two to five thresholds in any order, and shares that fall through a half as they grow."""
+    from hypothesis import strategies as st
+
+    def tried(drawn: tuple[list[int], int, bool]) -> tuple[torch.Tensor, torch.Tensor]:
+        places, above, backwards = drawn
+        places = sorted(places, reverse=backwards)
+        ranks = [sorted(places).index(place) for place in places]
+        above = 1 + above % (len(places) - 1)
+        thresholds = torch.tensor([2.0**place for place in places], device="cpu")
+        shares = [1 - 0.1 * k if k < above else 0.5 - 0.1 * (k - above) for k in ranks]
+        return thresholds, torch.tensor(shares, device="cpu")
+
+    several = st.lists(st.integers(-3, 6), min_size=2, max_size=5, unique=True)
+    return st.tuples(several, st.integers(0, 3), st.booleans()).map(tried)
+
+
+@cache
+def clipped_runs() -> "SearchStrategy[tuple[Any, ...]]":
+    """A learning rate, a threshold, and the norms of one to six gradients, all above zero."""
+    from hypothesis import strategies as st
+
+    positive = norms().map(lambda drawn: drawn + 0.5)
+    return st.tuples(one_of(1.0, 0.1, 0.5), thresholds(), positive)
+
+
+@cache
+def paired_seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Two tensors of five accuracies; sometimes the second is the first, shifted."""
+    from hypothesis import strategies as st
+
+    def pair(drawn: tuple[tuple[int, ...], tuple[int, ...], bool]) -> tuple[torch.Tensor, ...]:
+        first, second, shifted = drawn
+        ours = torch.tensor(first, dtype=torch.float32, device="cpu") / 16
+        theirs = torch.tensor(second, dtype=torch.float32, device="cpu") / 16
+        return ours, ours - second[0] / 16 if shifted else theirs
+
+    five = st.tuples(*[st.integers(0, 16)] * 5)
+    return st.tuples(five, five, st.booleans()).map(pair)
+
+
+@cache
+def two_sides() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies (rates, seeds) of two sides on two sets of pictures; no two rates tie."""
+    from hypothesis import strategies as st
+
+    def sides(drawn: tuple[int, tuple[int, ...]]) -> tuple[Any, ...]:
+        rates, sixteenths = drawn
+        flat = torch.tensor(sixteenths, dtype=torch.float32, device="cpu") / 16
+        four = flat[: 8 * rates].reshape(4, rates, 2)
+        return (four[0].clone(), four[1].clone()), (four[2].clone(), four[3].clone())
+
+    def decided(sides: tuple[Any, ...]) -> bool:
+        means = [side.mean(1).tolist() for pair in sides for side in pair]
+        return all(len(set(each)) == len(each) for each in means)
+
+    drawn = st.tuples(st.integers(2, 3), st.tuples(*[st.integers(0, 16)] * 24))
+    return drawn.map(sides).filter(decided)
+
+
+@cache
 def averaged() -> "SearchStrategy[tuple[Any, ...]]":
     """Averages, the weights of a network of the same shapes, sometimes equal, and a decay."""
     from hypothesis import strategies as st
@@ -198,6 +259,31 @@ def labelled() -> "SearchStrategy[tuple[Any, ...]]":
             for size in sizes
         ]
     ).map(pictures)
+
+
+@cache
+def seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies of two trainings with the same seeds, NaN for some, and a cut-off."""
+    from hypothesis import strategies as st
+
+    def accuracies(drawn: tuple[list[tuple[int, int]], list[int], float]) -> tuple[Any, ...]:
+        pairs, lost, cutoff = drawn
+        table = torch.tensor(pairs, dtype=torch.float32, device="cpu").div(16)
+        theirs, lead = table.T
+        ours = theirs + lead
+        for place in lost:
+            (ours, theirs)[place % 2][place // 2 % len(pairs)] = math.nan
+        return ours, theirs.clone(), cutoff
+
+    leads = ((1, 4), (-2, 4), (-3, 0))
+    runs = st.one_of(
+        [
+            st.lists(st.tuples(st.integers(3, 8), st.integers(*lead)), min_size=5, max_size=7)
+            for lead in leads
+        ]
+    )
+    lost = st.one_of(st.just([]), st.lists(st.integers(0, 13), max_size=3))
+    return st.tuples(runs, lost, one_of(0.0, 0.125)).map(accuracies)
 
 
 @cache
