@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from test_lessons_cliff_panel import recorded as run_of
+from test_lessons_thresholds_panels import RECORDS
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
@@ -15,6 +16,7 @@ from gradlab import clip, panels
 from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
+    averaging,
     cliff,
     features,
     growth,
@@ -24,6 +26,7 @@ from gradlab.course.lessons import (
     report_card,
     rules,
     samples,
+    thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
 
@@ -60,6 +63,17 @@ def _grid():
     return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
+def _averages():
+    model = nn.Linear(1, 1, bias=False)
+
+    def steps():
+        for value in torch.linspace(0.1, 0.9, 8).tolist():
+            yield nn.init.constant_(model.weight, value)
+
+    run = averaging.keep(model, steps(), every=1)
+    return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
@@ -93,6 +107,10 @@ def _steer():
 
 
 PANELS = {
+    "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
+    "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
+    "averages": _averages,
+    "claimed": lambda: thresholds.claimed_panel(RECORDS),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
@@ -102,6 +120,7 @@ PANELS = {
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
+    "preview": lambda: averaging.preview_panel(data.photographs(16)),
     "race": _race,
     "recorded": lambda: panels.threshold(recording()),
     "recurrence": lambda: growth.recurrence_panel(length=10),

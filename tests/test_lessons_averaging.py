@@ -303,6 +303,7 @@ def test_gains_are_differences_to_the_same_seed():
     panel.close()
     panel = averaging.augmentation_gains_panel(made(flips=0.01, crops=-0.05))
     assert panel.gains.means[0].get_xdata() == pytest.approx([0, 0, 0, 0])
+    assert panel.readout.startswith("At step 1; points")
     panel.position.value = 1
     assert panel.gains.means[1].get_xdata() == pytest.approx([1, -5, 1, -5])
     panel.close()

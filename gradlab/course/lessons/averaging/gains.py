@@ -86,6 +86,7 @@ class GainsPanel(Panel):
         start: int,
         what: str,
     ) -> None:
+        self._places = [name for name, _ in options]
         self._names = [name.replace("\n", " ") for name in rows]
         self._gained = 100 * np.stack(list(rows.values()), 1)  # (series, rows, seeds, positions)
         self.position = ipywidgets.SelectionSlider(
@@ -112,6 +113,6 @@ class GainsPanel(Panel):
         ]
         seeds = self._gained.shape[2]
         return (
-            f"{self.position.description.capitalize()} {self.position.label}; points, mean and "
+            f"{self.position.description.capitalize()} {self._places[self.position.value]}; points, mean and "
             f"range of {seeds} seeds: {'; '.join(told)}."
         )
