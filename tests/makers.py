@@ -13,14 +13,17 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, grids, models, sweep
+from gradlab.course import data, grids, lessons, models, sweep
+from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
+    averaging,
     cliff,
     features,
     growth,
     plane,
     pruning,
     race,
+    report_card,
     rules,
     samples,
     thresholds,
@@ -60,10 +63,25 @@ def _grid():
     return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
+def _averages():
+    model = nn.Linear(1, 1, bias=False)
+
+    def steps():
+        for value in torch.linspace(0.1, 0.9, 8).tolist():
+            yield nn.init.constant_(model.weight, value)
+
+    run = averaging.keep(model, steps(), every=1)
+    return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
     return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
+
+
+def _ledger():
+    return report_card.ledger_panel(ledger(lessons.claims(), lessons.experiments()))
 
 
 def _race():
@@ -89,15 +107,20 @@ def _steer():
 
 
 PANELS = {
+    "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
+    "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
+    "averages": _averages,
     "claimed": lambda: thresholds.claimed_panel(RECORDS),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "ledger": _ledger,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
+    "preview": lambda: averaging.preview_panel(data.photographs(16)),
     "race": _race,
     "recorded": lambda: panels.threshold(recording()),
     "recurrence": lambda: growth.recurrence_panel(length=10),

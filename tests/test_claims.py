@@ -111,6 +111,9 @@ WORDS = {
     "S1-3": "fails",
     "S1-4": "depends",
     "S1-5": "fails",
+    "S3-8": "depends",
+    "S3-9": "depends",
+    "S3-10": "fails",
 }
 
 

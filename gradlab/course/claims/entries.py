@@ -114,7 +114,8 @@ class Ledger:
     def __str__(self) -> str:
         return "\n\n".join([*map(str, self), self.count])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return self.count
 
     def _repr_markdown_(self) -> str:
         lines = ["| | claim | verdict | first of its numbers |", "|:--|:--|:--|:--|"]
@@ -122,7 +123,8 @@ class Ledger:
             one = entry.statement
             moved = entry.verdict is not None and entry.verdict.sensitive
             word = entry.word + ", sensitive to its cut-off" * moved
-            lines.append(in_markdown(one.number, one.says, word, entry.number))
+            number = one.number.replace("-", "\N{NON-BREAKING HYPHEN}")
+            lines.append(in_markdown(number, one.says, word, entry.number))
         return "\n".join(lines)
 
 

@@ -42,11 +42,15 @@ _FROM_EASY_TO_HARD = (
     "taylor",
     "cubic",
     "held_out",
+    "averages",
+    "start",
+    "mirrored",
     "components",
     "bracket",
     "control",
     "interval",
     "fair",
+    "pairs",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

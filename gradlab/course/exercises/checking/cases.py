@@ -212,6 +212,81 @@ def two_sides() -> "SearchStrategy[tuple[Any, ...]]":
 
 
 @cache
+def averaged() -> "SearchStrategy[tuple[Any, ...]]":
+    """Averages, the weights of a network of the same shapes, sometimes equal, and a decay."""
+    from hypothesis import strategies as st
+
+    def halves(drawn: tuple[list[torch.Tensor], bool, float]) -> tuple[Any, ...]:
+        tensors, equal, decay = drawn
+        first, second = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
+        return first, [t.clone() for t in first] if equal else second, decay
+
+    pairs = st.one_of([shaped(*shapes, *shapes) for shapes in NETWORKS])
+    decays = one_of(0.5, 0.75, 0.9, 0.0, 1.0)
+    return st.tuples(pairs, st.booleans(), decays).map(halves)
+
+
+@cache
+def started() -> "SearchStrategy[tuple[Any, ...]]":
+    """An average, where it began, some zero, some still there, its decay, and its updates."""
+    from hypothesis import strategies as st
+
+    def begun(drawn: tuple[list[torch.Tensor], str, float, int]) -> tuple[Any, ...]:
+        (average, start), which, *rest = drawn
+        starts = {"other": start, "zero": torch.zeros_like(start), "same": average.clone()}
+        return average, starts[which], *rest
+
+    pairs = st.one_of([shaped(shape, shape) for shape in SHAPES])
+    which = st.sampled_from(("other", "zero", "same"))
+    return st.tuples(pairs, which, one_of(0.5, 0.75, 0.9), st.integers(1, 12)).map(begun)
+
+
+@cache
+def labelled() -> "SearchStrategy[tuple[Any, ...]]":
+    """One to three pictures, their labels, which are chosen, and each class's mirror image."""
+    from hypothesis import strategies as st
+
+    def pictures(drawn: tuple[list[torch.Tensor], list[tuple[int, bool]]]) -> tuple[Any, ...]:
+        (images,), each = drawn
+        labels, chosen = (torch.tensor(one, device="cpu") for one in zip(*each, strict=True))
+        return images, labels, chosen, torch.tensor([0, 2, 1, -1], device="cpu")
+
+    each = st.tuples(st.integers(0, 3), st.booleans())
+    sizes = [(n, *size) for n in (1, 2, 3) for size in ((1, 2), (2, 2), (2, 3))]
+    return st.one_of(
+        [
+            st.tuples(shaped(size), st.lists(each, min_size=size[0], max_size=size[0]))
+            for size in sizes
+        ]
+    ).map(pictures)
+
+
+@cache
+def seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies of two trainings with the same seeds, NaN for some, and a cut-off."""
+    from hypothesis import strategies as st
+
+    def accuracies(drawn: tuple[list[tuple[int, int]], list[int], float]) -> tuple[Any, ...]:
+        pairs, lost, cutoff = drawn
+        table = torch.tensor(pairs, dtype=torch.float32, device="cpu").div(16)
+        theirs, lead = table.T
+        ours = theirs + lead
+        for place in lost:
+            (ours, theirs)[place % 2][place // 2 % len(pairs)] = math.nan
+        return ours, theirs.clone(), cutoff
+
+    leads = ((1, 4), (-2, 4), (-3, 0))
+    runs = st.one_of(
+        [
+            st.lists(st.tuples(st.integers(3, 8), st.integers(*lead)), min_size=5, max_size=7)
+            for lead in leads
+        ]
+    )
+    lost = st.one_of(st.just([]), st.lists(st.integers(0, 13), max_size=3))
+    return st.tuples(runs, lost, one_of(0.0, 0.125)).map(accuracies)
+
+
+@cache
 def clouds() -> "SearchStrategy[tuple[Any, ...]]":
     """Vectors in rows, and how many principal components to keep: no tie decides which."""
     from hypothesis import strategies as st
