@@ -18,6 +18,7 @@ from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     averaging,
     cliff,
+    detection,
     features,
     growth,
     plane,
@@ -74,6 +75,11 @@ def _averages():
     return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
 
 
+def _learning():
+    pictures = [data.composites(split, 8, size=48) for split in ("train", "test")]
+    return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
@@ -117,6 +123,7 @@ PANELS = {
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
+    "learning": _learning,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
@@ -126,6 +133,9 @@ PANELS = {
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,
+    "sees": lambda: detection.sees_panel(
+        models.detector(4), {"faces": data.composites("test", 4, size=48)}
+    ),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),

@@ -12,13 +12,17 @@ from gradlab.arguments import one_of, whole
 from gradlab.course.data import downloads, embedded
 from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
+from gradlab.course.data.pasted import Composites, astronaut, composites
 from gradlab.course.data.text import TextData, python_docs
 from gradlab.course.data.wider import wider_face
 
 __all__ = [
+    "Composites",
     "ImageData",
     "TextData",
+    "astronaut",
     "available",
+    "composites",
     "flip",
     "load",
     "photographs",

@@ -51,6 +51,9 @@ _FROM_EASY_TO_HARD = (
     "interval",
     "fair",
     "pairs",
+    "iou",
+    "ap",
+    "normaliser",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

@@ -6,6 +6,7 @@ torch's global generator: call ``torch.manual_seed`` first and the network is th
 """
 
 from gradlab.course.models.deep import mlp
+from gradlab.course.models.detectors import detector
 from gradlab.course.models.pictures import alexnet, full_size, resnet, vgg
 from gradlab.course.models.sequences import lstm, transformer
 from gradlab.course.models.sources import clipping_cnn, pruning_cnn
@@ -13,6 +14,7 @@ from gradlab.course.models.sources import clipping_cnn, pruning_cnn
 __all__ = [
     "alexnet",
     "clipping_cnn",
+    "detector",
     "full_size",
     "lstm",
     "mlp",

@@ -300,6 +300,46 @@ def clouds() -> "SearchStrategy[tuple[Any, ...]]":
     return pairs.filter(decided)
 
 
+@cache
+def boxes() -> "SearchStrategy[tuple[Any, ...]]":
+    """Two boxes ``x1 y1 x2 y2``; often equal, or one inside the other; some without area."""
+    from hypothesis import strategies as st
+
+    def sorted_sides(drawn: tuple[int, ...]) -> torch.Tensor:
+        left, top, right, low = drawn
+        corners = min(left, right), min(top, low), max(left, right), max(top, low)
+        return torch.tensor(corners, dtype=torch.float32, device="cpu")
+
+    box = st.tuples(*[st.integers(0, 5)] * 4).map(sorted_sides)
+    larger = box.map(lambda one: (one, one + torch.tensor([-1.0, 0.0, 1.0, 1.0], device="cpu")))
+    return st.one_of(st.tuples(box, box), box.map(lambda one: (one, one.clone())), larger)
+
+
+@cache
+def rankings() -> "SearchStrategy[tuple[Any, ...]]":
+    """Whether each of up to six detections is right, 0 or 1, and how many objects there are."""
+    from hypothesis import strategies as st
+
+    def counted(drawn: tuple[list[int], int]) -> tuple[torch.Tensor, int]:
+        right, missed = drawn
+        objects = max(1, sum(right) + missed)
+        return torch.tensor(right, dtype=torch.float32, device="cpu"), objects
+
+    return st.tuples(st.lists(st.integers(0, 1), max_size=6), st.integers(0, 2)).map(counted)
+
+
+@cache
+def counted_gradients() -> "SearchStrategy[tuple[Any, ...]]":
+    """The gradients of micro-batches, and how many objects each of them has."""
+    from hypothesis import strategies as st
+
+    several = micro_gradients()
+    numbers = st.tuples(*[st.integers(1, 4)] * 3)
+    return st.tuples(several, numbers, st.booleans()).map(
+        lambda d: (d[0], [d[1][0]] * len(d[0]) if d[2] else list(d[1][: len(d[0])]))
+    )
+
+
 def one_of(*values: float) -> "SearchStrategy[float]":
     """One of some numbers, the simplest first."""
     from hypothesis import strategies as st
