@@ -1,0 +1,1 @@
+"""Who needs clipping to read a scene: RNN, CRNN and Transformer on three tasks."""
