@@ -93,9 +93,9 @@ class Panel:
         self.output = output
 
     @property
-    def locked(self):
-        """Whether the first slider waits for a prediction."""
-        return self.slider().locked
+    def hidden(self):
+        """Whether it waits for a prediction."""
+        return self.output.get_by_role("button", name="Skip").is_visible()
 
     def state(self):
         """Picture and readout: a fingerprint of the pixels, and all words that are no control's."""
@@ -179,11 +179,6 @@ class Slider:
         mouse.down()
         mouse.move(track["x"] + position * track["width"], y, steps=8)
         mouse.up()
-
-    @property
-    def locked(self):
-        """Whether neither key nor mouse moves the handle."""
-        return self.track.get_attribute("disabled") is not None
 
     @property
     def position(self):

@@ -224,20 +224,22 @@ def test_a_percentage_never_rounds_to_none_or_all(fraction, said):
     assert percent(fraction) == said
 
 
-def test_a_prediction_locks_the_panel_until_it_is_made():
+def test_a_prediction_hides_the_panel_until_it_is_made():
     asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
-    assert all(control.disabled for control in asked.panel.controls)
-    assert "What is 1/2?" in asked.readout
+    assert asked.hidden
+    assert asked.readout == "What is 1/2?"
     asked.answer(0.25)
-    assert not any(control.disabled for control in asked.panel.controls)
+    assert not asked.hidden
     assert "You said 0.250; it is 0.500: off by a factor of 2.00. Halves." in asked.readout
+    assert asked.readout.endswith(asked.panel.readout)
 
 
 def test_a_prediction_can_be_skipped():
     asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
     asked.skip_button.click()
-    assert not any(control.disabled for control in asked.panel.controls)
-    assert "0.5" not in asked.readout
+    assert not asked.hidden
+    assert "it is 0.5" not in asked.readout
+    assert "Halves" not in asked.readout
 
 
 @pytest.mark.parametrize(
@@ -263,19 +265,29 @@ def test_a_choice_is_right_or_told_the_right_one():
         assert verdict in asked.readout
 
 
+def test_a_choice_gets_its_own_reply_before_the_idea():
+    replies = {"up": "Quite so.", "down": "Then 1/1 would be less than 1/2."}
+    asked = predict(Reciprocal(), "?", truth="up", choices=replies, idea="It halves.")
+    assert asked.readout == "?\n- up\n- down"
+    asked.answer("down")
+    told = "You said down; it is up. Then 1/1 would be less than 1/2. It halves."
+    assert told in asked.readout
+    assert "Quite so" not in asked.readout
+
+
 @pytest.mark.parametrize("said", ["a lot", None, True])
-def test_what_is_no_number_leaves_the_panel_locked(said):
+def test_what_is_no_number_leaves_the_panel_hidden(said):
     asked = predict(Reciprocal(), "?", truth=1.0, idea="")
     with pytest.raises(ValueError, match="the answer must be a number, got"):
         asked.answer(said)
-    assert asked.panel.slider.disabled
+    assert asked.hidden
 
 
 def test_an_empty_field_is_asked_for_again():
     asked = predict(Reciprocal(), "?", truth="up", choices=["up", "down"], idea="")
     asked.answer_button.click()
     assert "Not yet: the answer must be one of ['up', 'down'], got None." in asked.readout
-    assert asked.panel.slider.disabled
+    assert asked.hidden
 
 
 def test_an_unwritten_number_is_asked_for_again():
@@ -296,8 +308,12 @@ def test_a_question_without_a_right_answer_is_refused(choices, truth, message):
         predict(Reciprocal(), "?", truth=truth, choices=choices, idea="")
 
 
-def test_a_stored_prediction_keeps_its_words_and_its_picture():
+def test_a_stored_prediction_keeps_its_words_and_gives_no_answer_away():
     asked = predict(Reciprocal(), "What is 1/2?", truth=0.5, idea="Halves.")
+    bundle, metadata = asked._repr_mimebundle_()
+    assert bundle["text/plain"] == "What is 1/2?"
+    assert not any(kind.startswith("image") for kind in (*bundle, *metadata))
+    asked.answer(0.5)
     bundle, _ = asked._repr_mimebundle_()
     assert bundle["text/plain"] == asked.readout
     assert base64.b64decode(bundle["image/png"]) == asked.panel.picture.png

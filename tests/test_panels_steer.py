@@ -20,7 +20,6 @@ from gradlab.clip import (
     SkipSpikes,
     ZClip,
 )
-from gradlab.course.prediction import predict
 from gradlab.training import Steered
 
 
@@ -420,11 +419,3 @@ def test_it_stops_when_it_goes_or_another_comes(panel, way):
 def test_bad_arguments_are_named():
     with pytest.raises(TypeError, match=r"run must be a training\.Steered, got Linear"):
         panels.steer(nn.Linear(1, 1))
-
-
-def test_a_prediction_locks_all_controls_of_the_panel(panel):
-    asked = predict(panel, "How often?", truth=1, idea="So.")
-    buttons = (panel.play_button, panel.step_button, panel.fork_button, panel.position)
-    assert all(control.disabled for control in buttons)
-    asked.skip()
-    assert not any(control.disabled for control in (*buttons, panel.learning_rate))

@@ -1,9 +1,10 @@
-"""Predict, then look: a panel that unlocks once its reader has committed to an answer."""
+"""Predict, then look: a panel that appears once its reader has committed to an answer."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import ipywidgets
 
@@ -17,17 +18,18 @@ def predict(
     *,
     truth: float | str | Callable[[], float | str],
     idea: str,
-    choices: Sequence[str] | None = None,
+    choices: Sequence[str] | Mapping[str, str] | None = None,
 ) -> Prediction:
-    """The panel, locked until the reader predicts what it will show, or skips.
+    """The panel, hidden until the reader predicts what it will show, or skips.
 
     Args:
-        panel: any panel; its controls are disabled until then.
+        panel: any panel.
         question: in words; it says the unit of the answer.
         truth: the answer, or a function that works it out when it is needed: a number, or one of
             ``choices``.
         idea: what explains the answer, told afterwards, whatever was said.
-        choices: the answers to choose from; None asks for a number.
+        choices: the answers to choose from, best with a reply to each: what a wrong one would mean.
+            None asks for a number.
 
     Raises:
         ValueError: ``choices`` has fewer than two answers, or ``truth`` is none of them.
@@ -37,6 +39,8 @@ def predict(
             raise ValueError(f"choices must offer two answers or more, got {list(choices)!r}")
         if not callable(truth) and truth not in choices:
             raise ValueError(f"truth must be one of {list(choices)!r}, got {truth!r}")
+        if not isinstance(choices, Mapping):
+            choices = dict.fromkeys(choices, "")
     return Prediction(panel, question, truth, idea, choices)
 
 
@@ -52,7 +56,7 @@ class Prediction(Closing):
         question: str,
         truth: float | str | Callable[[], float | str],
         idea: str,
-        choices: Sequence[str] | None,
+        choices: Mapping[str, str] | None,
     ) -> None:
         self.panel, self.picture = panel, panel.picture
         self._question, self._truth, self._idea = question, truth, idea
@@ -71,31 +75,41 @@ class Prediction(Closing):
             layout={"align_items": "center", "flex_flow": "row wrap"},
         )
         self._said = ipywidgets.HTML()
-        super().__init__([self._said, self._form, panel])
-        self._lock(True)
+        self.curtain = ipywidgets.VBox([panel], layout={"display": "none"})
+        super().__init__([self._said, self._form, self.curtain])
         self._say("")
 
     @property
+    def hidden(self) -> bool:
+        """Whether the panel waits for an answer."""
+        return bool(self.curtain.layout.display == "none")
+
+    @property
     def readout(self) -> str:
-        """The question, what was said about the answer, and the panel's own readout."""
-        return "\n".join(
-            part for part in (self._question, self._verdict, self.panel.readout) if part
-        )
+        """The question with its choices; once answered, the verdict and the panel's readout too."""
+        asked = self._question
+        if self._choices is not None:
+            asked += "".join(f"\n- {choice}" for choice in self._choices)
+        shown = "" if self.hidden else self.panel.readout
+        return "\n".join(part for part in (asked, self._verdict, shown) if part)
 
     def answer(self, value: float | str) -> None:
-        """Commit to an answer: say how far off it is, and unlock the panel.
+        """Commit to an answer: say how far off it is, and show the panel.
 
         Raises:
-            ValueError: ``value`` is no number, or none of the choices; the panel stays locked.
+            ValueError: ``value`` is no number, or none of the choices; the panel stays hidden.
         """
         if self._choices is not None and value not in self._choices:
             raise ValueError(f"the answer must be one of {list(self._choices)!r}, got {value!r}")
         truth = self._truth() if callable(self._truth) else self._truth
-        verdict = _compared(value, truth) if self._choices is None else _judged(value, truth)
-        self._open(f"{verdict} {self._idea}")
+        if self._choices is None:
+            self._open(f"{_compared(value, truth)} {self._idea}")
+        else:
+            replies = (_judged(value, truth), self._choices[str(value)], self._idea)
+            self._open(" ".join(part for part in replies if part))
 
     def skip(self) -> None:
-        """Unlock the panel without an answer."""
+        """Show the panel without an answer."""
         self._open("Skipped: move the slider and see.")
 
     def _answer_field(self) -> None:
@@ -106,12 +120,16 @@ class Prediction(Closing):
 
     def _open(self, verdict: str) -> None:
         self._form.layout.display = "none"
-        self._lock(False)
+        self.curtain.layout.display = None
         self._say(verdict)
 
-    def _lock(self, locked: bool) -> None:
-        for control in (*self.panel.controls, self.panel.reset_button):
-            control.disabled = locked
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """While it waits for an answer, a stored notebook gives none away either."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        if not self.closed and self.hidden:
+            del data["image/png"]
+            metadata = {}
+        return data, metadata
 
     def _say(self, verdict: str) -> None:
         self._verdict = verdict

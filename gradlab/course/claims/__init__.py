@@ -1,8 +1,10 @@
-"""What a claim of a source is, the rule that decides it, and a verdict from recorded runs.
+"""What the sources claim, the rules that decide it, and the verdicts from recorded runs.
 
-The claims themselves stand in the lessons: ``lessons.claims()`` has them by number.
+- ``Claim``: a rule; the lessons hold them, and ``lessons.claims()`` has them by number
+- ``ledger``: an entry for everything that the sources claim
 """
 
 from gradlab.course.claims.claim import Claim
+from gradlab.course.claims.ledger import ledger
 
-__all__ = ["Claim"]
+__all__ = ["Claim", "ledger"]

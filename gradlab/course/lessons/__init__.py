@@ -22,6 +22,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from gradlab.course.claims import Claim
+from gradlab.course.claims.sources import STATEMENTS
 from gradlab.course.sweep import Experiment
 
 
@@ -32,9 +33,10 @@ def experiments() -> dict[str, Experiment]:
 
 
 def claims() -> dict[str, Claim]:
-    """Every lesson's claims, by number."""
+    """Every lesson's claims, by number, in the sources' order."""
     found: list[tuple[Claim, ...]] = _collected("claims", "CLAIMS")
-    return {claim.number: claim for claim in sorted(sum(found, ()), key=lambda one: one.number)}
+    by_number = {claim.number: claim for claim in sum(found, ())}
+    return {number: by_number[number] for number in STATEMENTS if number in by_number}
 
 
 def _collected(room: str, name: str) -> list[Any]:
