@@ -28,8 +28,8 @@ def digit_strips(split: str = "train", *, least: int = 2, most: int = 4) -> Scen
         most: digits on a strip, ``least`` or more, and 1 at least.
 
     Returns:
-        Pictures (1, 14, 14 + 13 (``most`` - 1), one more where that is odd); a target is the digits plus one, and 0 after the
-        last: 0 is the blank of ``ctc``.
+        Pictures (1, 14, 14 + 13 (``most`` - 1), one more where that is odd); a target is the digits
+        plus one, and 0 after the last: 0 is the blank of CTC.
 
     Raises:
         ValueError: an argument is out of range.

@@ -170,9 +170,7 @@ def transformer(
     return network
 
 
-def block(
-    width: int, heads: int, *, causal: bool = True, norm_first: bool = True
-) -> nn.Sequential:
+def block(width: int, heads: int, *, causal: bool = True, norm_first: bool = True) -> nn.Sequential:
     """Attention, then a perceptron, each added to its input; normalised before, or after adding.
 
     Source: after adding, Vaswani et al. 2017; before, Radford et al. 2019. Which of them needs a

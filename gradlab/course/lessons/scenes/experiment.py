@@ -17,64 +17,61 @@ from math import inf
 from statistics import fmean, median
 from typing import Any
 
+from gradlab.arguments import one_of
 from gradlab.clip import NonFiniteGradient
-from gradlab.course.lessons.scenes.readers import MODELS, TASKS, Read, judge, network
+from gradlab.course.lessons.scenes.readers import TASKS, Read, judge, network
 from gradlab.course.lessons.scenes.running import EARLY, Tally, points
 from gradlab.course.sweep import Experiment
 
-READERS = ("RNN", "CRNN", "Transformer, pre-norm", "Transformer, post-norm")
-RATES = (0.01, 0.03, 0.1)
-SMALL_RATE = 0.003
+SEEDS = {"ci": range(1), "cpu": range(5), "gpu": range(10)}
+READERS = ("RNN", "CRNN", "pre-norm", "post-norm")
+RATES, SMALL_RATE = (0.01, 0.03, 0.1), 0.003
+CONTROL_RATES = {"order": 0.01, "strips": 0.03}
+"""At which the other remedies are tried."""
 VALUES = (0.1, 0.01)
 """The bounds by value; the first is S4's."""
-_CLIPS = ((None, None), ("by norm", 1.0), *(("by value", bound) for bound in VALUES))
-_BATCH = 16
-_STEPS = {"order": 500, "strips": 400, "relations": 200}
-_USUAL = {"optimizer": "SGD", "rule": None, "bound": None, "warm_up": False}
-_BETA2 = 0.999  # torch's default
+_NONE, _BY_NORM = {"rule": None, "bound": None}, {"rule": "by norm", "bound": 1.0}
+_BY_VALUE = tuple({"rule": "by value", "bound": bound} for bound in VALUES)
+_USUAL = {"optimizer": "SGD", "warm_up": False, "batch_size": 16} | _NONE
+_STEPS = {"order": 400, "strips": 400, "relations": 150}
+_BETA2 = 0.999  # Adam's, as torch has it
 
 
 def _cells(budget: str) -> list[dict[str, Any]]:
     """For each seed, all parts."""
-    seeds, shorter = {"ci": (1, 25), "cpu": (5, 1), "gpu": (10, 1)}[budget]
+    one_of("budget", budget, SEEDS)
+    shorter = 25 if budget == "ci" else 1
+    return [
+        {"seed": seed} | _USUAL | asked | {"steps": _STEPS[asked["task"]] // shorter}
+        for seed in SEEDS[budget]
+        for asked in [*_grid(), *_controls()]
+    ]
+
+
+def _grid() -> list[dict[str, Any]]:
+    """Every reader, rate and clip, but relations at fewer, and the LSTM for strips alone."""
+    return [
+        {"part": "grid", "task": task, "model": model, "lr": lr, **clip}
+        for task in TASKS
+        for model in (*READERS, *(["LSTM"] if task == "strips" else []))
+        for lr in (RATES[1:] if task == "relations" else RATES)
+        for clip in (_NONE, _BY_NORM, *(_BY_VALUE if model in READERS else ()))
+        if not (task == "relations" and clip["bound"] == VALUES[-1])
+    ]
+
+
+def _controls() -> list[dict[str, Any]]:
     found = []
-    for seed in range(seeds):
-        for asked in _asked():
-            size = {"batch_size": _BATCH, "steps": _STEPS[asked["task"]] // shorter}
-            found.append({"seed": seed} | size | _USUAL | asked)
+    for task, lr in CONTROL_RATES.items():
+        for model in READERS:
+            same = {"task": task, "model": model}
+            found.append({"part": "small", **same, "lr": SMALL_RATE})
+            found.append({"part": "warm-up", **same, "lr": lr, "warm_up": True})
+            found.append({"part": "normalised", **same, "lr": lr, "rule": "normalised"})
+        for model in ("RNN", "post-norm"):
+            adam = {"part": "adam", "optimizer": "Adam", "task": task, "model": model, "lr": 0.003}
+            found += [adam | clip for clip in (_NONE, _BY_NORM, _BY_NORM | {"bound": 0.01})]
     return found
-
-
-def _asked() -> list[dict[str, Any]]:
-    every = [(task, model) for task in TASKS for model in MODELS]
-    common = [(task, model) for task, model in every if model in READERS]
-    long = [(task, model) for task, model in common if task != "relations"]
-    grid = [
-        {"part": "grid", "task": task, "model": model, "lr": lr, "rule": rule, "bound": bound}
-        for task, model in every
-        for lr in RATES
-        for rule, bound in _CLIPS
-        if model in READERS or (rule != "by value" and task != "relations")
-    ]
-    small = [{"part": "small", "task": t, "model": m, "lr": SMALL_RATE} for t, m in long]
-    warm = [
-        {"part": "warm-up", "task": task, "model": model, "lr": lr, "warm_up": True}
-        for task, model in long
-        for lr in RATES[:2]
-    ]
-    normalised = [
-        {"part": "normalised", "task": task, "model": model, "lr": lr, "rule": "normalised"}
-        for task, model in long
-        for lr in RATES[:2]
-    ]
-    adam = [
-        {"part": "adam", "optimizer": "Adam", "task": task, "model": model, "lr": 0.003}
-        | ({"rule": "by norm", "bound": bound} if bound else {})
-        for task, model in long
-        if model in ("RNN", "Transformer, post-norm")
-        for bound in (None, 1.0, 0.01)
-    ]
-    return [*grid, *small, *warm, *normalised, *adam]
 
 
 def _measure(cell: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +87,7 @@ def _measure(cell: Mapping[str, Any]) -> dict[str, Any]:
         multiple of the median after them.
     """
     model = network(cell["task"], cell["model"], cell["seed"])
-    tally, seen, diverged = Tally(), [], None
+    tally, seen, diverged = Tally(), list[dict[str, float]](), None
     try:
         for point in points(cell, model, tally):
             seen.append(point)
