@@ -37,6 +37,17 @@ _STEPS = {"order": 400, "strips": 400, "relations": 150}
 _BETA2 = 0.999  # Adam's, as torch has it
 
 
+def cell(task: str, model: str, *, seed: int, lr: float, **other: Any) -> dict[str, Any]:
+    """A run, as in the grid where ``other`` says nothing else.
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    one_of("task", task, TASKS)
+    asked = {"part": "grid", "task": task, "model": model, "lr": lr}
+    return {"seed": seed} | _USUAL | {"steps": _STEPS[task]} | asked | other
+
+
 def _cells(budget: str) -> list[dict[str, Any]]:
     """For each seed, all parts."""
     one_of("budget", budget, SEEDS)

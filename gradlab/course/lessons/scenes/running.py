@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, Optimizer
 from gradlab import training
 from gradlab.clip import ByNorm, ByValue, Rule
 from gradlab.course.lessons.scenes.readers import TASKS, judge, loss
-from gradlab.training.loop import Batch
+from gradlab.training.loop import Batch, Step
 
 Cell = Mapping[str, Any]
 
@@ -62,14 +62,8 @@ def points(cell: Cell, model: nn.Module, tally: Tally | None = None) -> Iterator
     """
     tally = tally or Tally()
     optimizer = _optimizer(cell, model)
-    batches: Iterable[Batch] = TASKS[cell["task"]]("train").batches(
-        cell["batch_size"], seed=cell["seed"], steps=cell["steps"]
-    )
-    if cell["warm_up"]:
-        batches = _warming(batches, optimizer)
     every = max(1, cell["steps"] // _POINTS)
-    measure = loss(cell["task"])
-    for step in training.steps(model, optimizer, batches, clip=_rule(cell), loss=measure):
+    for step in taken(cell, model, optimizer):
         assert step.clipped is not None
         tally.losses.append(float(step.loss))
         tally.norms.append(float(step.clipped.total_norm))
@@ -83,6 +77,17 @@ def points(cell: Cell, model: nn.Module, tally: Tally | None = None) -> Iterator
                 "accuracy_curve": glance.accuracy,
                 "norm_curve": float(f"{max(tally.norms[-every:]):.3g}"),
             }
+
+
+def taken(cell: Cell, model: nn.Module, optimizer: Optimizer | None = None) -> Iterator[Step]:
+    """The steps of a cell's run, each as it is taken; arguments and errors as of ``points``."""
+    optimizer = optimizer or _optimizer(cell, model)
+    batches: Iterable[Batch] = TASKS[cell["task"]]("train").batches(
+        cell["batch_size"], seed=cell["seed"], steps=cell["steps"]
+    )
+    if cell["warm_up"]:
+        batches = _warming(batches, optimizer)
+    return training.steps(model, optimizer, batches, clip=_rule(cell), loss=loss(cell["task"]))
 
 
 def _optimizer(cell: Cell, model: nn.Module) -> Optimizer:
