@@ -1,6 +1,7 @@
 """gradlab: see what gradient clipping and pruning do to real models.
 
-Two lines record your own training loop, whatever it is; ``gradlab.load`` reads what was saved::
+Two lines record your own training loop, whatever it is; ``gradlab.load`` reads what was saved, and
+``gradlab.read_log`` what another tool logged::
 
     with gradlab.record(model, optimizer, clip=clip.ByNorm(1.0)) as recorder:
         ...                                # the loop, unchanged: backward(), optimizer.step()
@@ -27,24 +28,23 @@ loaded when it is first asked for.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradlab.recording.logs import read_log
     from gradlab.recording.recorder import record
     from gradlab.recording.recording import load
 
 __version__ = "0.1.0"
-__all__ = ["load", "record"]
+__all__ = ["load", "read_log", "record"]
+
+
+_ROOMS = {"load": "recording", "read_log": "logs", "record": "recorder"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the room of ``record`` and ``load`` when one of them is first asked for."""
-    if name == "record":
-        from gradlab.recording.recorder import record
-
-        return record
-    if name == "load":
-        from gradlab.recording.recording import load
-
-        return load
+    """Load the room of a public name when it is first asked for."""
+    if name in _ROOMS:
+        return getattr(import_module(f"gradlab.recording.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

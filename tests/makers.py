@@ -1,6 +1,7 @@
 """One panel of each kind, quickly made: for tests that ask something of every panel."""
 
 import functools
+import itertools
 import math
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, models, sweep
+from gradlab.course import data, grids, models, sweep
 from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course.sweep.records import Records, Row
 
 
 @functools.cache
@@ -34,6 +36,17 @@ def recording():
 def fewer(images, step):
     """Every ``step``-th image, of every class."""
     return replace(images, images=images.images[::step], labels=images.labels[::step])
+
+
+def _grid():
+    rows = []
+    for lr, max_norm, seed in itertools.product((0.01, 0.1, 1), (0.1, 1, None), (0, 1)):
+        lost = 20 if lr * (max_norm or 5) > seed + 0.9 else None
+        found = {"steps": [10, 20], "test": [lr / 2, lr], "norm": [1, 10 * lr], "clipped": 0.5}
+        found |= {"accuracy": None if lost else lr, "diverged": lost}
+        rows.append(Row({"lr": lr, "max_norm": max_norm, "seed": seed}, "done", found))
+    curves = {"accuracy": "test", "norm": "norm"}
+    return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
 def _lengths():
@@ -68,6 +81,7 @@ PANELS = {
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
+    "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),

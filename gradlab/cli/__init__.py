@@ -1,11 +1,11 @@
-"""The ``gradlab`` command: open the course, look at the machine, run experiments, judge claims."""
+"""The ``gradlab`` command: open the course, look at the machine, run experiments, judge."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from gradlab import __version__
-from gradlab.cli import claims, lab, sweep
+from gradlab.cli import claims, judge, lab, sweep
 from gradlab.cli.words import fail
 
 
@@ -20,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return sweep.run(arguments)
         if arguments.command == "claims":
             return claims.run(arguments)
+        if arguments.command == "judge":
+            return judge.run(arguments)
         return lab.run(arguments, jupyter)
     except OSError as error:
         return fail(str(error))
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweep.add(commands.add_parser)
     claims.add(commands.add_parser)
+    judge.add(commands.add_parser)
     return parser
 
 

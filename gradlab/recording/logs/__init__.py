@@ -1,0 +1,14 @@
+"""Norms that another tool logged while a model trained, and what can be answered from them.
+
+``gradlab.read_log(path)`` reads a Trainer's ``trainer_state.json``, TensorBoard's event files, and
+CSV files such as wandb's and trackio's exports.
+
+- ``log``: the norms as plain data, and its questions
+- ``reading``: which file it is, and which of its columns
+- ``files``: the three formats
+"""
+
+from gradlab.recording.logs.log import Log
+from gradlab.recording.logs.reading import read_log
+
+__all__ = ["Log", "read_log"]
