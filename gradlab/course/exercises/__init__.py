@@ -38,10 +38,13 @@ _FROM_EASY_TO_HARD = (
     "autoclip",
     "mask",
     "zeros",
+    "columns",
     "amount",
     "taylor",
     "cubic",
     "held_out",
+    "controls",
+    "attention",
     "components",
 )
 
