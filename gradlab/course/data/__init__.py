@@ -1,4 +1,4 @@
-"""Real images and a text for every notebook: some travel along, the others are downloaded."""
+"""Real images, a text and small scenes: some travel along, others are downloaded or drawn."""
 
 import os
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from gradlab.arguments import one_of
 from gradlab.course.data import downloads, embedded
 from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
+from gradlab.course.data.order import temporal_order
+from gradlab.course.data.relations import relations
+from gradlab.course.data.strips import digit_strips
 from gradlab.course.data.text import TextData, python_docs
 from gradlab.course.data.wider import wider_face
 
@@ -18,10 +21,13 @@ __all__ = [
     "ImageData",
     "TextData",
     "available",
+    "digit_strips",
     "flip",
     "load",
     "python_docs",
     "random_crop",
+    "relations",
+    "temporal_order",
     "wider_face",
 ]
 

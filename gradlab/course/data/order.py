@@ -32,8 +32,12 @@ def temporal_order(split: str = "train", *, length: int = 50) -> SceneData:
     Raises:
         ValueError: an argument is out of range.
 
-    >>> pictures, targets = next(temporal_order().batches(4, seed=0))
-    >>> pictures.shape, spelled(pictures[0])[:12], targets[0]
+    >>> scenes = temporal_order()
+    >>> pictures, targets = next(scenes.batches(4, seed=0))
+    >>> "".join(LETTERS[row] for row in pictures[0, 0].argmax(0)[:26])
+    'dbabdXdbdbaaadbcccabaaadXb'
+    >>> scenes.classes[targets[0]]
+    'XX'
     """
     whole("length", length, 10)
 

@@ -31,6 +31,7 @@ def relations(split: str = "train") -> SceneData:
 
     >>> pictures, targets = next(relations().batches(4, seed=0))
     >>> pictures.shape, targets.tolist()
+    (torch.Size([4, 3, 12, 16]), [1, 3, 0, 2])
     """
     answers = "left, above", "left, below", "right, above", "right, below"
     return SceneData("relations", split, answers, (3, _ROWS * _SIDE, _COLUMNS * _SIDE), _draw)

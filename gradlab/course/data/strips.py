@@ -37,6 +37,7 @@ def digit_strips(split: str = "train", *, least: int = 2, most: int = 4) -> Scen
 
     >>> pictures, targets = next(digit_strips().batches(3, seed=0))
     >>> pictures.shape, targets.tolist()
+    (torch.Size([3, 1, 14, 54]), [[8, 2, 3, 0], [2, 10, 5, 0], [1, 6, 0, 0]])
     """
     one_of("split", split, SPLITS)
     whole("most", most)

@@ -11,6 +11,7 @@ from gradlab.course.models.sequences import Gru, Logits, Recurrence, Tanh, block
 CELLS = {"tanh": Tanh, "gru": Gru, "lstm": Recurrence}
 
 Shape = tuple[int, int, int]  # channels, height, width
+_TOGETHER = 2  # columns in a token
 
 
 class Columns(nn.Module):
@@ -66,23 +67,32 @@ def rnn_reader(
 ) -> nn.Sequential:
     """A recurrent network that reads the columns of a picture from left to right.
 
+    Source: Elman 1990, "Finding structure in time"; for "lstm" and "gru" as ``models.lstm``.
+
     Args:
-        shape: (channels, height, width) of a picture.
-        classes: answers, or signs with the blank.
+        shape: (channels, height, width) of a picture, each 1 or more.
+        classes: answers, or signs with the blank, 1 or more.
         cell: ``"tanh"``, ``"gru"`` or ``"lstm"``.
-        width: units of the recurrent layer.
-        every: answer at every column, (batch, classes, length), as ``ctc`` takes it; otherwise
-            once, after the last column, (batch, classes).
-        orthogonal: whether its recurrent weights start as orthogonal matrices, which keep what they
-            are given, and not small, as torch has it.
+        width: units of the recurrent layer, 1 or more.
+        every: answer at every column, as CTC takes it; otherwise once, after the last.
+        orthogonal: let the recurrent weights start as orthogonal matrices, which keep what they are
+            given, and not as small as torch has them.
+
+    Returns:
+        A network from pictures (batch, channels, height, width) to logits (batch, classes), or to
+        (batch, classes, width) with ``every``.
+
+    Raises:
+        ValueError: an argument below 1, or an unknown ``cell``.
+
+    >>> import torch
+    >>> rnn_reader((1, 6, 50), 4)(torch.zeros(2, 1, 6, 50)).shape
+    torch.Size([2, 4])
     """
     one_of("cell", cell, CELLS)
     channels, height, _ = _checked(shape, classes, width)
-    rnn = CELLS[cell](channels * height, width, batch_first=True)
-    if orthogonal:
-        _make_orthogonal(rnn)
-    network = chain(columns=Columns(), rnn=rnn)
-    return _answering(network, Last(), width, classes, every)
+    rnn = _recurrent(cell, channels * height, width, orthogonal)
+    return _answering(chain(columns=Columns(), rnn=rnn), Last(), width, classes, every)
 
 
 def crnn(
@@ -94,12 +104,32 @@ def crnn(
     every: bool = False,
     orthogonal: bool = False,
 ) -> nn.Sequential:
-    """Convolutions, then a recurrent network over the columns of what they make."""
+    """Convolutions, then a recurrent network over the columns of what they see.
+
+    Two convolutions, each with a ReLU and pooled: columns are halved once, rows twice.
+
+    Source: Shi, Bai & Yao 2015, "An end-to-end trainable neural network for image-based sequence
+    recognition", which has seven convolutions and two LSTM layers that read both ways.
+
+    Args:
+        shape: (channels, height, width) of a picture; at least 4 rows and 2 columns.
+        classes, cell, every, orthogonal: as of ``rnn_reader``.
+        width: units of the recurrent layer, a multiple of 4; the convolutions have a quarter of it
+            and half of it as channels.
+
+    Returns:
+        A network as ``rnn_reader`` returns; with ``every``, of half as many columns.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    >>> import torch
+    >>> crnn((1, 14, 54), 11, every=True)(torch.zeros(2, 1, 14, 54)).shape
+    torch.Size([2, 11, 27])
+    """
     one_of("cell", cell, CELLS)
-    channels, height, _ = _checked(shape, classes, width)
-    rnn = CELLS[cell](width // 2 * (height // 4), width, batch_first=True)
-    if orthogonal:
-        _make_orthogonal(rnn)
+    channels, height, _ = _checked(shape, classes, width, least=(1, 4, 2))
+    _multiple("width", width, 4)
     network = chain(
         conv1=nn.Conv2d(channels, width // 4, 3, padding=1),
         relu1=nn.ReLU(),
@@ -108,7 +138,7 @@ def crnn(
         relu2=nn.ReLU(),
         pool2=nn.MaxPool2d((2, 1)),
         columns=Columns(),
-        rnn=rnn,
+        rnn=_recurrent(cell, width // 2 * (height // 2 // 2), width, orthogonal),
     )
     return _answering(network, Last(), width, classes, every)
 
@@ -123,12 +153,42 @@ def transformer_reader(
     heads: int = 2,
     every: bool = False,
 ) -> nn.Sequential:
-    """A Transformer encoder over the columns of a picture."""
-    channels, height, length = _checked(shape, classes, width)
+    """A Transformer that looks at all columns of a picture at once, two of them in a token.
+
+    Each of ``depth`` blocks adds attention and then a perceptron, and normalises before
+    (``norm_first``) or after adding. What it answers once, it answers from the mean of all tokens.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", which normalises after; before: Xiong
+    et al. 2020, "On layer normalization in the transformer architecture".
+
+    Args:
+        shape: (channels, height, width) of a picture; an even number of columns.
+        classes: answers, or signs with the blank, 1 or more.
+        norm_first: normalise before each sublayer, and not after adding.
+        width: numbers of a token, a multiple of ``heads``.
+        depth: blocks, 1 or more.
+        heads: of the attention, 1 or more.
+        every: answer at every token, as CTC takes it; otherwise once.
+
+    Returns:
+        A network as ``rnn_reader`` returns; with ``every``, of half as many columns.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    >>> import torch
+    >>> transformer_reader((3, 12, 16), 4)(torch.zeros(2, 3, 12, 16)).shape
+    torch.Size([2, 4])
+    """
+    channels, height, columns = _checked(shape, classes, width)
+    whole("depth", depth)
+    whole("heads", heads)
+    _multiple("width", width, heads)
+    _multiple("width of shape", columns, _TOGETHER)
     network = chain(
-        columns=Columns(2),
-        embed=nn.Linear(2 * channels * height, width),
-        places=Places(length // 2, width),
+        columns=Columns(_TOGETHER),
+        embed=nn.Linear(_TOGETHER * channels * height, width),
+        places=Places(columns // _TOGETHER, width),
     )
     for number in range(1, depth + 1):
         network.add_module(
@@ -139,20 +199,26 @@ def transformer_reader(
     return _answering(network, Mean(), width, classes, every)
 
 
-def _make_orthogonal(rnn: nn.RNNBase) -> None:
-    """Of a gated layer, each gate's matrix."""
-    for name, weight in rnn.named_parameters():
-        if name.startswith("weight_hh"):
-            for gate in weight.split(rnn.hidden_size):
-                nn.init.orthogonal_(gate)
+def _recurrent(cell: str, inputs: int, width: int, orthogonal: bool) -> nn.Module:
+    layer = CELLS[cell](inputs, width, batch_first=True)
+    if orthogonal:
+        for gate in layer.weight_hh_l0.split(width):
+            nn.init.orthogonal_(gate)
+    return layer
 
 
-def _checked(shape: Shape, classes: int, width: int) -> Shape:
-    for name, size in zip(("channels", "height", "width"), shape, strict=True):
-        whole(f"{name} of shape", size)
+def _checked(shape: Shape, classes: int, width: int, least: Shape = (1, 1, 1)) -> Shape:
+    names = (f"{name} of shape" for name in ("channels", "height", "width"))
+    for name, size, bound in zip(names, shape, least, strict=True):
+        whole(name, size, bound)
     whole("classes", classes)
     whole("width", width)
     return shape
+
+
+def _multiple(name: str, value: int, of: int) -> None:
+    if value % of:
+        raise ValueError(f"{name} must be a multiple of {of}, got {value!r}")
 
 
 def _answering(

@@ -203,22 +203,23 @@ _GRID = tuple({"part": "grid", "model": model} for model in READERS)
 CLAIMS = (
     Claim(
         "S4-1",
-        rule="Settings: three tasks, four models, and their rates. A run fails that diverges or comes "
-        "less than a tenth of the way from chance to all right on test scenes; a network that "
-        "says the blank everywhere reads no strip, so it fails. Of the settings in which more "
-        "than half of 5 seeds fail unclipped, clipping to 0.1 by value rescues those in which it "
-        "leaves at most one to fail. Holds if it rescues all, fails if none, depends otherwise.",
+        rule="Settings: three tasks, four models, and their rates. A run fails that diverges or "
+        "comes less than a tenth of the way from chance to all right on test scenes; a "
+        "network that says the blank everywhere reads no strip, so it fails. Of the settings "
+        "in which more than half of 5 seeds fail unclipped, clipping to 0.1 by value rescues "
+        "those in which it leaves at most one to fail. Holds if it rescues all, fails if "
+        "none, depends otherwise.",
         decide=_by_value_stabilises,
         cutoffs={"learned": LEARNED, "rescued": FEW},
         needs=_GRID,
     ),
     Claim(
         "S4-4",
-        rule="Pairs of a task and a model; unclipped, and clipped to 0.1 by value, each at the rate "
-        "with the best mean validation accuracy of those tried, of which the unclipped runs of "
-        "order and strips have one more. Better: the test accuracy is higher in every one of 5 "
-        "seeds, and by 2 points or more on average. Holds if all pairs are better, fails if none "
-        "is, depends otherwise.",
+        rule="Pairs of a task and a model; unclipped, and clipped to 0.1 by value, each at the "
+        "rate with the best mean validation accuracy of those tried, of which the unclipped "
+        "runs of order and strips have one more. Better: the test accuracy is higher in "
+        "every one of 5 seeds, and by 2 points or more on average. Holds if all pairs are "
+        "better, fails if none is, depends otherwise.",
         decide=_models_train_better,
         cutoffs={"gain": MARGIN},
         needs=(*_GRID, {"part": "small"}),
@@ -235,11 +236,11 @@ CLAIMS = (
     ),
     Claim(
         "S4-6",
-        rule="The settings of S4-1 that are stable unclipped in every one of 5 seeds. Unstable: a run "
-        "diverges, or its last 20 losses are on average more than 1.2 times its first one. "
-        "Clipped to 0.1 or 0.01 by value, or to 1 by norm: holds if one of these settings becomes "
-        "unstable in more than half of the seeds, fails if none does in any seed, depends "
-        "otherwise.",
+        rule="The settings of S4-1 that are stable unclipped in every one of 5 seeds. Unstable: a "
+        "run diverges, or its last 20 losses are on average more than 1.2 times its first "
+        "one. Clipped to 0.1 or 0.01 by value, or to 1 by norm: holds if one of these "
+        "settings becomes unstable in more than half of the seeds, fails if none does in any "
+        "seed, depends otherwise.",
         decide=_clipping_unsettles,
         cutoffs={"growth": GROWTH},
         needs=_GRID,

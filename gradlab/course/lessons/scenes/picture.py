@@ -70,8 +70,8 @@ def draw_heat(axes: Axes, what: str, rows: str) -> Heat:
 def draw_scale(axes: Axes, heat: Heat) -> None:
     """Draw the scale of norms beside a map."""
     assert axes.figure is not None
-    axes.figure.colorbar(heat.image, cax=axes, format=powers_of_ten(), extend="both")
-    axes.set_title("norm")
+    axes.figure.colorbar(heat.image, cax=axes, format=powers_of_ten())
+    axes.set_ylabel("norm")
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
@@ -100,16 +100,13 @@ class Said:
         self.words.set_text(words)
 
 
-def draw_said(
-    above: Axes, below: Axes, size: tuple[int, int], signs: Sequence[str], what: str
-) -> Said:
+def draw_said(above: Axes, below: Axes, size: tuple[int, int], signs: Sequence[str]) -> Said:
     """Draw an empty strip, and below it a row for each sign; return what to move.
 
     Args:
         above, below: empty axes.
         size: height and width of a strip.
         signs: their names, from above.
-        what: the colours below mean.
     """
     height, width = size
     look: Any = {"aspect": "auto", "interpolation": "nearest", "vmin": 0, "vmax": 1}
@@ -120,7 +117,8 @@ def draw_said(
     place = (0, width, len(signs) - 0.5, -0.5)
     said = below.imshow(np.zeros((len(signs), width)), _SCALE, extent=place, **look)
     below.set_yticks(range(len(signs)), signs)
-    below.set(xlabel="column", ylabel=what)
+    below.set(xlabel="column", ylabel="sign")
+    below.set_title("how likely each sign is at each column (– is the blank)")
     words = above.text(0, 1.06, "", transform=above.transAxes, fontsize=11, va="bottom")
     above.set_title(" ")  # room for the words
     return Said(strip, said, words)

@@ -58,7 +58,7 @@ class ReadingPanel(Panel):
         figure, (above, below) = subplots(9, 4.6, nrows=2, height_ratios=(1, 2.2))
         size = next(iter(self.watched.values())).pictures.shape[-2:]
         _, *digits = TASKS["strips"]("train").classes
-        self.said = draw_said(above, below, size, ["–", *digits], "probability")
+        self.said = draw_said(above, below, size, ["–", *digits])
         return LivePicture(figure, self.said.artists)
 
     def show(self) -> str:
@@ -70,7 +70,9 @@ class ReadingPanel(Panel):
         shares = outputs.softmax(1)
         found, right = read(outputs), written(watched.targets)
         ours, theirs = _digits(found[strip]), _digits(right[strip])
-        self.said.move(watched.pictures[strip, 0], shares[strip], f"read: {ours}   ({theirs})")
+        self.said.move(
+            watched.pictures[strip, 0], shares[strip], f"it says {theirs}; read as: {ours}"
+        )
         empty = sum(not one for one in found)
         correct = sum(one == other for one, other in zip(found, right, strict=True))
         blank = float((outputs.argmax(1) == 0).float().mean())
