@@ -13,7 +13,17 @@ from torch import nn
 
 from gradlab import clip, panels
 from gradlab.course import data, grids, models, sweep
-from gradlab.course.lessons import cliff, features, growth, plane, pruning, race, rules, samples
+from gradlab.course.lessons import (
+    cliff,
+    features,
+    growth,
+    plane,
+    pruning,
+    race,
+    rules,
+    samples,
+    scenes,
+)
 from gradlab.course.sweep.records import Records, Row
 
 
@@ -66,6 +76,17 @@ def _samples():
     return samples.panel({"a": torch.randn(20, 3, 2) * scales + 1})
 
 
+@functools.cache
+def watched_readers(task):
+    """Readers of a task, after two and four steps; of strips one that was stopped after two."""
+    other, steps = ("short", 2) if task == "strips" else ("pre-norm", 4)
+    model = "CRNN" if task == "strips" else "pre-norm"
+    return {
+        "RNN": scenes.watch(task, "RNN", lr=0.01, steps=4, every=2, scenes=3),
+        other: scenes.watch(task, model, lr=0.01, steps=steps, every=2, scenes=3),
+    }
+
+
 def _sparsity():
     batches = list(data.load("patches").batches(16, seed=1, steps=1))
     return panels.sparsity(network(), batches, fewer(data.load("patches", "test"), 20).accuracy)
@@ -91,6 +112,9 @@ PANELS = {
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,
+    "scene gradient": lambda: scenes.gradient_panel(watched_readers("order")),
+    "scene reading": lambda: scenes.reading_panel(watched_readers("strips")),
+    "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),

@@ -23,7 +23,8 @@ class Columns(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(batch, width / together, channels * height * together) of (b, c, h, width)."""
-        return input.unflatten(-1, (-1, self.together)).movedim(-2, 1).flatten(2)
+        output: Tensor = input.unflatten(-1, (-1, self.together)).movedim(-2, 1).flatten(2)
+        return output
 
 
 class Last(nn.Module):
@@ -200,9 +201,9 @@ def transformer_reader(
 
 
 def _recurrent(cell: str, inputs: int, width: int, orthogonal: bool) -> nn.Module:
-    layer = CELLS[cell](inputs, width, batch_first=True)
+    layer: nn.Module = CELLS[cell](inputs, width, batch_first=True)
     if orthogonal:
-        for gate in layer.weight_hh_l0.split(width):
+        for gate in layer.get_parameter("weight_hh_l0").split(width):
             nn.init.orthogonal_(gate)
     return layer
 

@@ -23,6 +23,7 @@ from gradlab.course.lessons.scenes.readers import TASKS, Read, judge, network
 from gradlab.course.lessons.scenes.running import EARLY, Tally, points
 from gradlab.course.sweep import Experiment
 
+Cell = dict[str, Any]
 SEEDS = {"ci": range(1), "cpu": range(5), "gpu": range(10)}
 READERS = ("RNN", "CRNN", "pre-norm", "post-norm")
 RATES, SMALL_RATE = (0.01, 0.03, 0.1), 0.003
@@ -30,14 +31,15 @@ CONTROL_RATES = {"order": 0.01, "strips": 0.03}
 """At which the other remedies are tried."""
 VALUES = (0.1, 0.01)
 """The bounds by value; the first is S4's."""
-_NONE, _BY_NORM = {"rule": None, "bound": None}, {"rule": "by norm", "bound": 1.0}
-_BY_VALUE = tuple({"rule": "by value", "bound": bound} for bound in VALUES)
-_USUAL = {"optimizer": "SGD", "warm_up": False, "batch_size": 16} | _NONE
+_NONE: Cell = {"rule": None, "bound": None}
+_BY_NORM: Cell = {"rule": "by norm", "bound": 1.0}
+_BY_VALUE: tuple[Cell, ...] = tuple({"rule": "by value", "bound": bound} for bound in VALUES)
+_USUAL: Cell = {"optimizer": "SGD", "warm_up": False, "batch_size": 16} | _NONE
 _STEPS = {"order": 400, "strips": 400, "relations": 150}
 _BETA2 = 0.999  # Adam's, as torch has it
 
 
-def cell(task: str, model: str, *, seed: int, lr: float, **other: Any) -> dict[str, Any]:
+def cell(task: str, model: str, *, seed: int, lr: float, **other: Any) -> Cell:
     """A run, as in the grid where ``other`` says nothing else.
 
     Raises:
@@ -48,7 +50,7 @@ def cell(task: str, model: str, *, seed: int, lr: float, **other: Any) -> dict[s
     return {"seed": seed} | _USUAL | {"steps": _STEPS[task]} | asked | other
 
 
-def _cells(budget: str) -> list[dict[str, Any]]:
+def _cells(budget: str) -> list[Cell]:
     """For each seed, all parts."""
     one_of("budget", budget, SEEDS)
     shorter = 25 if budget == "ci" else 1
@@ -59,7 +61,7 @@ def _cells(budget: str) -> list[dict[str, Any]]:
     ]
 
 
-def _grid() -> list[dict[str, Any]]:
+def _grid() -> list[Cell]:
     """Every reader, rate and clip, but relations at fewer, and the LSTM for strips alone."""
     return [
         {"part": "grid", "task": task, "model": model, "lr": lr, **clip}
@@ -71,7 +73,7 @@ def _grid() -> list[dict[str, Any]]:
     ]
 
 
-def _controls() -> list[dict[str, Any]]:
+def _controls() -> list[Cell]:
     found = []
     for task, lr in CONTROL_RATES.items():
         for model in READERS:

@@ -110,7 +110,7 @@ def draw_said(above: Axes, below: Axes, size: tuple[int, int], signs: Sequence[s
     """
     height, width = size
     look: Any = {"aspect": "auto", "interpolation": "nearest", "vmin": 0, "vmax": 1}
-    place = (0, width, height, 0)
+    place: tuple[float, float, float, float] = (0, width, height, 0)
     strip = above.imshow(np.zeros(size), "gray_r", extent=place, **look)
     above.set_axis_off()
     below.grid(False)

@@ -56,9 +56,9 @@ class ReadingPanel(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (above, below) = subplots(9, 4.6, nrows=2, height_ratios=(1, 2.2))
-        size = next(iter(self.watched.values())).pictures.shape[-2:]
+        *_, height, width = next(iter(self.watched.values())).pictures.shape
         _, *digits = TASKS["strips"]("train").classes
-        self.said = draw_said(above, below, size, ["–", *digits])
+        self.said = draw_said(above, below, (height, width), ["–", *digits])
         return LivePicture(figure, self.said.artists)
 
     def show(self) -> str:
