@@ -33,14 +33,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradlab.recording.logs import read_log
-    from gradlab.recording.recorder import record
+    from gradlab.recording.record import record
     from gradlab.recording.recording import load
 
 __version__ = "0.1.0"
 __all__ = ["load", "read_log", "record"]
 
 
-_ROOMS = {"load": "recording", "read_log": "logs", "record": "recorder"}
+_ROOMS = {"load": "recording", "read_log": "logs", "record": "record"}
 
 
 def __getattr__(name: str) -> Any:

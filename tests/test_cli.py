@@ -1,10 +1,13 @@
 """The commands: what they start, what they say, and how they fail."""
 
+import re
 import shlex
 import subprocess
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,10 @@ import sweeping
 import gradlab
 from gradlab import cli
 from gradlab.course import lessons, notebooks, sweep
+from gradlab.course.claims import Claim
+from gradlab.course.claims.claim import Verdict
+from gradlab.course.claims.seeds import over_seeds
+from gradlab.course.claims.sources import STATEMENTS
 
 
 @pytest.fixture
@@ -100,7 +107,7 @@ def test_options_reach_jupyterlab(checkout, started):
 
 @pytest.mark.parametrize(("user", "allowed"), [(0, True), (1000, False)])
 def test_root_is_allowed_only_to_root(checkout, started, monkeypatch, user, allowed):
-    monkeypatch.setattr(cli.os, "geteuid", lambda: user, raising=False)
+    monkeypatch.setattr("os.geteuid", lambda: user, raising=False)
     cli.main(["lab"])
     assert ("--allow-root" in started[0]) is allowed
 
@@ -254,3 +261,96 @@ def test_sweep_refuses_words_that_make_no_sense(words, said, capsys):
 def test_sweep_says_where_a_file_cannot_be(swept, capsys):
     assert cli.main(["sweep", "double", "--budget=ci", "--out=nowhere/a.jsonl"]) == 1
     assert "nowhere/a.jsonl" in capsys.readouterr().err
+
+
+def test_claims_prints_the_ledger(capsys):
+    assert cli.main(["claims"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n{number} " in f"\n{printed}" for number in STATEMENTS)
+    assert printed.splitlines()[-1].startswith(f"{len(STATEMENTS)} claims: ")
+
+
+def test_claims_prints_one_of_them(capsys):
+    assert cli.main(["claims", "S1-4"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("S1-4  ")
+    assert "例如半精度计算" in printed
+    assert "gradlab claims --rerun S1-4 --workers 2" in printed
+
+
+@pytest.fixture
+def claimed(tmp_path, monkeypatch):
+    """A folder to work in, where S1-1 claims what ten recorded runs say."""
+
+    def decide(records):
+        twice = over_seeds(records.where(rate=0.1).values("twice"))
+        return Verdict("holds" if twice.above(-1) else "fails", f"twice is {twice:.0f}")
+
+    claim = Claim("S1-1", "Not below 0 in every seed.", decide, needs=({"rate": 0.1},))
+    rates = sweep.Experiment("pruning", "", rated, sweeping.double)
+    monkeypatch.setattr(lessons, "claims", lambda: {"S1-1": claim})
+    monkeypatch.setattr(lessons, "experiments", lambda: {"pruning": rates})
+    (tmp_path / "records").mkdir()
+    files = types.SimpleNamespace(files=lambda package: tmp_path, as_file=resources.as_file)
+    monkeypatch.setattr(sweep.journal, "resources", files)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "cluster", lambda address: ThreadPoolExecutor(1))
+    out = tmp_path / "records" / "pruning.jsonl"
+    with ThreadPoolExecutor(1) as executor:
+        sweep.complete(rates, out, budget="ci", executor=executor)
+    return tmp_path
+
+
+RERUN = ["claims", "--scheduler=here", "--rerun"]
+
+
+def rated(budget):
+    """Of each rate five seeds."""
+    return [{"seed": seed, "rate": rate} for rate in (0.1, 1.0) for seed in range(5)]
+
+
+def test_claims_makes_again_the_runs_that_a_claim_needs_and_compares(claimed, capsys):
+    assert cli.main([*RERUN, "S1-1"]) == 0
+    printed = capsys.readouterr().out
+    assert "S1-1.jsonl: 5 runs (5 done)" in printed
+    for when in ("recorded", "again"):
+        assert re.search(rf"{when} +holds: twice is 4 \(0 to 8 over 5 seeds\)", printed)
+    again = sweep.read("S1-1.jsonl")
+    assert {row.cell["rate"] for row in again} == {0.1}
+    assert again.provenance[0].command == "gradlab claims --rerun S1-1 --budget ci"
+    assert cli.main([*RERUN, "S1-1"]) == 1
+    assert "S1-1.jsonl is there already" in capsys.readouterr().err
+    assert cli.main([*RERUN, "S1-1", "--resume"]) == 0
+
+
+def test_claims_fails_if_the_verdict_is_another(claimed, monkeypatch, capsys):
+    (experiment,) = lessons.experiments().values()
+    other = replace(experiment, measure=lambda cell: {"twice": -2.0})
+    monkeypatch.setattr(lessons, "experiments", lambda: {"pruning": other})
+    assert cli.main([*RERUN, "S1-1", "--out=mine.jsonl"]) == 1
+    assert "fails: twice is -2" in capsys.readouterr().out
+    assert len(sweep.read("mine.jsonl")) == 5
+
+
+def test_claims_makes_runs_where_none_are_recorded(claimed, capsys):
+    (claimed / "records" / "pruning.jsonl").unlink()
+    assert cli.main([*RERUN, "S1-1", "--budget=ci"]) == 0
+    printed = capsys.readouterr().out
+    assert "not measured yet: no runs of 'pruning' ship" in printed
+    assert "holds: twice is 4" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["S9-9"], "there is no claim 'S9-9', only: S0-1, "),
+        (["--rerun", "S9-9"], "there is no claim 'S9-9', only: S0-1, "),
+        (["--rerun"], "--rerun needs the number of a claim"),
+        (["--rerun", "S2-1"], "there are no runs of S2-1 to be made: no lesson measures it yet"),
+        (["S1-1", "--workers=2"], "--workers says how runs are to be made: it goes with --rerun"),
+    ],
+)
+def test_claims_refuses_words_that_make_no_sense(claimed, words, said, capsys):
+    assert cli.main(["claims", *words]) == 1
+    assert said in capsys.readouterr().err
+    assert [path.name for path in claimed.iterdir()] == ["records"]

@@ -61,6 +61,8 @@ def recording_of(made, **changes):
         histograms=Histograms.joined(names, each),
         weight_norms=np.ones((len(each), len(names))),
         norms_after=norms[::EVERY],
+        update_norms=np.full((len(each), len(names)), np.nan),
+        moment_ratios=np.full((len(each), len(names)), np.nan),
         optimizer=None,
         learning_rate=np.full(len(made), 0.1),
     )

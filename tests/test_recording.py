@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 import gradlab
 from gradlab import clip
 from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 
 MAX_NORM = 0.5
 
@@ -98,6 +98,61 @@ def test_weights_are_those_of_the_loop_that_clips_with_torch(kind, how, accumula
     )
     assert recorder.recording.fired.any()
     assert same_weights(ours, theirs)
+
+
+def by_hand(model, steps, clip_):
+    """The loop of PyTorch's word language model: no optimizer, an update by hand."""
+    found, generator = [], torch.Generator().manual_seed(7)
+    for _ in range(steps):
+        model.zero_grad()
+        inputs = torch.randn(8, 6, generator=generator)
+        (model(inputs) - inputs[:, :2]).square().mean().backward()
+        found.append(clip_())
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(parameter.grad, alpha=-0.1)
+    return found
+
+
+def test_a_loop_without_an_optimizer_trains_as_with_torch():
+    ours, theirs = network(), network()
+    with record(ours, clip=clip.ByNorm(MAX_NORM), every=3) as recorder:
+        told = by_hand(ours, 8, recorder.clip_)
+    norms = by_hand(theirs, 8, lambda: clip_grad_norm_(theirs.parameters(), MAX_NORM))
+    assert same_weights(ours, theirs)
+    assert torch.allclose(torch.stack(told), torch.stack(norms))
+    recording = recorder.recording
+    assert recording.total_norm.tolist() == [float(norm) for norm in told]
+    assert recording.fired.any()
+    assert recording.histogram_steps.tolist() == [0, 3, 6, 7]
+    assert recording.optimizer is None
+    assert np.isnan(recording.learning_rate).all()
+
+
+def test_clipping_by_hand_is_for_open_recorders_without_an_optimizer():
+    model = network()
+    optimizer = sgd(model)
+    with (
+        record(model, optimizer) as recorder,
+        pytest.raises(RuntimeError, match="clips by itself, where SGD is about to step"),
+    ):
+        recorder.clip_()
+    shut = record(model)
+    with pytest.raises(RuntimeError, match="inside the recorder's with block"):
+        shut.clip_()
+    with (
+        record(model),
+        pytest.raises(ValueError, match="model must have no other open recorder"),
+        record(model),
+    ):
+        pass
+
+
+def test_a_model_that_is_frozen_and_a_scaler_without_an_optimizer_are_refused():
+    with pytest.raises(ValueError, match="model must have a parameter that requires a gradient"):
+        record(network().requires_grad_(False))
+    with pytest.raises(ValueError, match="scaler must be None without an optimizer"):
+        record(network(), scaler=torch.amp.GradScaler("cpu"))
 
 
 def test_weights_are_those_of_the_bare_loop_when_nothing_clips():
@@ -243,6 +298,75 @@ def test_a_large_tensor_and_small_ones_are_counted_alike():
         expected = LogHistogram.of(model.get_parameter(name).grad)
         assert np.array_equal(found.counts, expected.counts)
         assert (found.zeros, found.nonfinite) == (expected.zeros, expected.nonfinite)
+
+
+UPDATED = [("SGD", "foreach"), ("Adam", "for-loop"), ("AdamW", "fused"), ("RMSprop", "foreach")]
+
+
+@pytest.mark.parametrize(("kind", "how"), UPDATED)
+def test_an_update_is_measured_as_the_difference_of_the_weights(kind, how):
+    model = network()
+    optimizer = optimizer_of(kind, how, model.parameters())
+
+    def weights():
+        return [parameter.detach().double().clone() for parameter in model.parameters()]
+
+    with record(model, optimizer, clip=clip.ByNorm(MAX_NORM), every=3, updates=True) as recorder:
+        path = [weights() for _ in steps(model, optimizer, 7)] + [weights()]
+    recording = recorder.recording
+    assert recording.histogram_steps.tolist() == [0, 3, 6]
+    before, after = path[0:7:3], path[1:8:3]
+    norms = [
+        [float((new - old).norm()) for old, new in zip(*two, strict=True)]
+        for two in zip(before, after, strict=True)
+    ]
+    np.testing.assert_allclose(recording.update_norms, norms, rtol=1e-3, atol=1e-7)
+    relative = np.array(norms) / [[float(weight.norm()) for weight in each] for each in before]
+    np.testing.assert_allclose(recording.update_to_weight, relative, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "how"), [("Adam", "for-loop"), ("AdamW", "fused")])
+def test_the_ratio_to_the_moments_is_that_of_a_second_adam(kind, how):
+    model = network()
+    optimizer = optimizer_of(kind, how, model.parameters())
+    squares, ratios, beta = {}, [], 0.999
+    with record(model, optimizer, every=2, updates=True) as recorder:
+        for step in steps(model, optimizer, 5):
+            found = []
+            for name, gradient in gradients(model).items():
+                square = gradient.double() ** 2
+                squares[name] = beta * squares.get(name, 0) + (1 - beta) * square
+                unbiased = squares[name] / (1 - beta ** (step + 1))
+                found.append(float((square / unbiased.clamp(min=1e-16)).mean().sqrt()))
+            ratios.append(found)
+    np.testing.assert_allclose(recorder.recording.moment_ratios, ratios[::2], rtol=1e-3)
+    assert np.allclose(recorder.recording.moment_ratios[0], 1.0, atol=0.6)  # g^2 is all of v
+
+
+def test_what_is_not_measured_of_an_update_is_nan():
+    model = network()
+    optimizer = sgd(model)
+    with record(model, optimizer, every=2) as recorder:
+        run(model, optimizer, 3)
+    assert np.isnan(recorder.recording.update_norms).all()
+    with record(model, optimizer, every=2, updates=True) as recorder:
+        run(model, optimizer, 3)
+    assert (recorder.recording.update_norms > 0).all()
+    assert np.isnan(recorder.recording.moment_ratios).all()  # SGD has no moments
+    assert hooks(optimizer) == 0
+    with pytest.raises(ValueError, match="updates must be False without an optimizer"):
+        record(model, updates=True)
+
+
+def test_measuring_updates_leaves_weights_as_they_are_without():
+    def trained(**how):
+        model = network()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+        with record(model, optimizer, clip=clip.ByNorm(MAX_NORM), every=1, **how):
+            run(model, optimizer)
+        return model
+
+    assert same_weights(trained(updates=True), trained())
 
 
 @pytest.mark.parametrize("rule", [clip.ByNorm(0.1), clip.ByValue(1e-3), clip.PerLayer(0.01)])
@@ -466,7 +590,7 @@ def test_an_optimizer_of_several_gradients_a_step_is_refused_at_once():
     ("arguments", "error", "says"),
     [
         ({"model": 3}, TypeError, "model must be a Module, got int"),
-        ({"optimizer": "SGD"}, TypeError, "optimizer must be a Optimizer, got str"),
+        ({"optimizer": "SGD"}, TypeError, "optimizer must be a .*Optimizer.*, got str"),
         ({"clip": 1.0}, TypeError, "clip must be a .*Rule.*, got float"),
         ({"scaler": 1.0}, TypeError, "scaler must be a .*GradScaler.*, got float"),
         ({"every": 0}, ValueError, "every must be a whole number, 1 or more, got 0"),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gradlab import clip
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,8 @@ def test_a_frame_has_a_row_for_each_step_and_layer_with_a_gradient(recording):
         "share",
         "weight_norm",
         "norm_after",
+        "update_norm",
+        "moment_ratio",
         "total_norm",
         "coefficient",
         "fired",

@@ -1,6 +1,5 @@
 """What is said of a threshold under an optimizer, against training with that optimizer."""
 
-import copy
 import math
 
 import numpy as np
@@ -221,18 +220,3 @@ def test_a_learning_rate_that_is_a_tensor_is_read_back_with_the_rest(monkeypatch
             assert not any(t.data_ptr() == optimizer.param_groups[0]["lr"].data_ptr() for t in read)
     assert recorder.recording.learning_rate.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
     assert recorder.recording.optimizer["groups"][0]["lr"] == 0.5
-
-
-def test_a_recording_without_an_optimizer_still_loads(tmp_path):
-    from gradlab.recording import storage
-
-    run = trained("SGD", 0.5)[2]
-    run.save(tmp_path)
-    arrays = storage.read(tmp_path)
-    del arrays["optimizer"], arrays["learning_rate"]
-    storage.write(tmp_path, arrays)
-    older = gradlab.load(tmp_path)
-    assert older.optimizer is None
-    assert np.isnan(older.learning_rate).all()
-    assert older.judge().role == "cannot say"
-    assert copy.copy(older).judge().word == run.judge().word

@@ -15,7 +15,7 @@ import gradlab
 from gradlab import clip
 from gradlab.recording import storage
 from gradlab.recording.histograms import Histograms
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 from gradlab.recording.recording import load
 
 

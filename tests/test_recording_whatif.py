@@ -11,7 +11,7 @@ from torch import nn
 
 from gradlab import clip
 from gradlab.histogram.log import RELATIVE_ERROR
-from gradlab.recording.recorder import record
+from gradlab.recording.record import record
 from gradlab.recording.suggestion import judge, suggest
 
 LAYERS = {"many": (60, 50), "few": (7,), "one": (1,)}

@@ -1,5 +1,6 @@
 """The figure and the table of a recorded run hold what the recording answers, ready for a paper."""
 
+import gc
 import re
 from dataclasses import replace
 
@@ -123,11 +124,11 @@ def cells(line):
 
 def test_the_table_has_a_row_for_the_run_and_one_for_each_suggestion(recording):
     head, rule, run, *rows = report.table(recording).splitlines()
-    assert len(cells(head)) == len(cells(rule)) == 6
+    assert len(cells(head)) == len(cells(rule)) == 7
     assert cells(run)[:2] == ["by norm, max_norm = 5 (the run)", "40 of 40 (100 %)"]
     assert float(cells(run)[3]) == pytest.approx(recording.coefficient.min(), rel=0.01)
     for row, one in zip(rows, recording.suggest().each, strict=True):
-        label, fires, median, smallest, cosine, after = cells(row)
+        label, fires, median, smallest, cosine, after, spent = cells(row)
         norms = recording.total_norm
         hit = norms[norms > one.max_norm]
         assert label == f"by norm, max_norm = {one.max_norm:.3g} ({one.says})"
@@ -137,6 +138,9 @@ def test_the_table_has_a_row_for_the_run_and_one_for_each_suggestion(recording):
         assert cosine == "1"
         clipped = np.median(np.minimum(norms, one.max_norm))
         assert float(after) == pytest.approx(clipped, rel=0.01)
+        squares = recording.layer_norms[norms > one.max_norm] ** 2
+        mean = (squares / squares.sum(axis=1, keepdims=True)).mean(axis=0)
+        assert spent == f"{recording.layers[mean.argmax()]} {mean.max():.0%}"
 
 
 def test_a_rule_that_turns_gradients_has_a_smaller_cosine_and_one_that_never_fires_has_none(
@@ -150,17 +154,20 @@ def test_a_rule_that_turns_gradients_has_a_smaller_cosine_and_one_that_never_fir
     assert float(cells(layers)[4]) < 1
     assert float(cells(value)[4]) < 1
     assert cells(never)[1:5] == ["0 of 40 (0 %)", "–", "–", "–"]
+    assert cells(never)[-1] == "–"
 
 
-def odd(label):
-    """A rule that is called so, for as long as somebody holds it."""
-    return type("Odd", (clip.ByNorm,), {"label": label})(5.0)
+@pytest.fixture
+def odd():
+    """Makes a rule that is called so; after the test no panel's menu has it."""
+    yield lambda label: type("Odd", (clip.ByNorm,), {"label": label})(5.0)
+    gc.collect()  # a class is part of a cycle
 
 
-def test_the_latex_table_can_be_pasted(recording):
+def test_the_latex_table_can_be_pasted(recording, odd):
     run = replace(recording, clip=odd(r"My_rule{50%} & #1 \x^2 ~ $5"))
     text = report.table(run, [clip.ByNorm(1e-5)], style="latex")
-    assert text.startswith(r"\begin{tabular}{lrrrrr}")
+    assert text.startswith(r"\begin{tabular}{lrrrrrr}")
     assert text.endswith(r"\end{tabular}")
     assert (
         r"My\_rule\{50\%\} \& \#1 \textbackslash{}x\textasciicircum{}2 \textasciitilde{} \$5"
@@ -168,10 +175,10 @@ def test_the_latex_table_can_be_pasted(recording):
     )
     assert r"max\_norm = $1 \times 10^{-5}$" in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [5, 5, 5]
+    assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [6, 6, 6]
 
 
-def test_a_pipe_in_a_rule_does_not_break_the_markdown(recording):
+def test_a_pipe_in_a_rule_does_not_break_the_markdown(recording, odd):
     run = replace(recording, clip=odd("a|b"))
     assert "| a\\|b, max_norm = 5 (the run) |" in report.table(run, [])
 

@@ -9,7 +9,7 @@ from gradlab.cli.sweep import add_options, complete, ended
 from gradlab.cli.words import fail
 
 if TYPE_CHECKING:
-    from gradlab.course.claims.ledger import Entry
+    from gradlab.course.claims.entries import Entry
     from gradlab.course.sweep import Experiment
 
 

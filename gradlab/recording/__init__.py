@@ -5,12 +5,13 @@
 loaded, and asked what another rule would have done (``what_if``), which threshold it suggests
 (``suggest``) and what its own rule was (``judge``).
 
-- ``recorder``, ``waiting``, ``counting``, ``precision``: at the optimizer, and on its device
+- ``record``, ``recorder``: around the loop, and at the optimizer
+- ``looking``, ``updates``, ``waiting``, ``counting``, ``precision``: on the device of the gradients
 - ``journal``, ``histograms``: what has been read back
 - ``recording``: the plain data, and its questions; ``counterfactual``, ``compared``, ``magnitudes``
   and ``suggestion`` answer them
 - ``optimizers``, ``culprits``: what a threshold is to an optimizer; which layer spends the norm
-- ``storage``, ``export``: files, data frames, TensorBoard
+- ``storage``, ``export``: files, data frames, TensorBoard; ``logs``: norms that others logged
 """
 
 from gradlab.recording.recorder import Recorder

@@ -25,6 +25,8 @@ _PLAIN = (
     "every",
     "weight_norms",
     "norms_after",
+    "update_norms",
+    "moment_ratios",
 )
 _COUNTED = ("steps", "ends", "codes", "counts")
 
@@ -57,14 +59,13 @@ def unpacked(found: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
     counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
     clip = json.loads(str(found["clip"]))
-    nowhere = np.full(len(plain["total_norm"]), np.nan)  # an older recording does not say
     return {
         **plain,
         **{name: int(plain[name]) for name in ("skipped", "every")},
         "layers": layers,
         "clip": clip and Rule.from_dict(clip),
-        "optimizer": json.loads(str(found.get("optimizer", "null"))),
-        "learning_rate": found.get("learning_rate", nowhere),
+        "optimizer": json.loads(str(found["optimizer"])),
+        "learning_rate": found["learning_rate"],
         "nonfinite": dict(bad),
         "histograms": Histograms(layers=layers, **counted),
     }

@@ -27,12 +27,27 @@ class Row(NamedTuple):
     learning_rate: float
 
 
+class Sizes(NamedTuple):
+    """How large things were in one step, by layer.
+
+    Args:
+        weights: norms of the weights before the step.
+        after: of the gradients after clipping.
+        updates: of what the step added to the weights.
+        ratios: of the gradients to the optimizer's own moments.
+    """
+
+    weights: Mapping[str, float]
+    after: Mapping[str, float]
+    updates: Mapping[str, float] = {}
+    ratios: Mapping[str, float] = {}
+
+
 class Detail(NamedTuple):
-    """The closer look at one step; weights, and gradients after clipping, by their norms."""
+    """The closer look at one step; ``sizes`` has a row for each of ``Sizes``."""
 
     histograms: Histograms
-    weights: NDArray[np.float64]
-    after: NDArray[np.float64]
+    sizes: NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -73,8 +88,7 @@ class Journal:
     def look(
         self,
         found: Mapping[str, Found],
-        weights: Mapping[str, float],
-        after: Mapping[str, float],
+        sizes: Sizes,
         *,
         last: bool = False,
     ) -> None:
@@ -86,12 +100,15 @@ class Journal:
             self.every *= 2
             wanted = last or step % self.every == 0
         if wanted:
-            detail = Detail(histograms, self.spread(weights), self.spread(after))
-            self.details.append(detail)
+            self.details.append(Detail(histograms, np.stack([self.spread(one) for one in sizes])))
 
     def recording(self, clip: Rule | None) -> Recording:
         """All of it, as plain data."""
         layers = tuple(self.sizes)
+        weights, after, updates, ratios = (
+            _stacked([one.sizes[kind] for one in self.details], len(layers))
+            for kind in range(len(Sizes._fields))
+        )
         return Recording(
             layers=layers,
             sizes=np.array(list(self.sizes.values()), np.int64),
@@ -106,8 +123,10 @@ class Journal:
             learning_rate=np.array([row.learning_rate for row in self.rows], np.float64),
             every=self.every,
             histograms=Histograms.joined(layers, [one.histograms for one in self.details]),
-            weight_norms=_stacked([one.weights for one in self.details], len(layers)),
-            norms_after=_stacked([one.after for one in self.details], len(layers)),
+            weight_norms=weights,
+            norms_after=after,
+            update_norms=updates,
+            moment_ratios=ratios,
         )
 
     def spread(self, norms: Mapping[str, float]) -> NDArray[np.float64]:

@@ -50,6 +50,11 @@ class Recording:
         histograms: step -> layer -> ``LogHistogram``, at m of the steps.
         weight_norms: (m, L) float64; of the weights at those steps, before the update.
         norms_after: (m, L) float64; of the gradients at those steps, after clipping.
+        update_norms: (m, L) float64; of what the optimizer then added to the weights; NaN: not
+            measured (``record(..., updates=True)`` does).
+        moment_ratios: (m, L) float64; sqrt(mean(g^2 / v)) of the gradients that it was given, to
+            its own average v of their squares; NaN: not measured, or it has none (Adam and its
+            kin do).
     """
 
     layers: tuple[str, ...]
@@ -65,6 +70,8 @@ class Recording:
     histograms: Histograms
     weight_norms: NDArray[np.float64]
     norms_after: NDArray[np.float64]
+    update_norms: NDArray[np.float64]
+    moment_ratios: NDArray[np.float64]
     optimizer: Mapping[str, Any] | None
     learning_rate: NDArray[np.float64]
 
@@ -87,10 +94,21 @@ class Recording:
 
         Note:
             Times the learning rate it is the relative update of plain SGD, without momentum and
-            weight decay. It is not that of Adam, which divides each gradient by its own size.
+            weight decay. It is not that of Adam: see ``update_to_weight``.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.norms_after / self.weight_norms
+        return _ratio(self.norms_after, self.weight_norms)
+
+    @property
+    def update_to_weight(self) -> NDArray[np.float64]:
+        """(m, L) float64: norm of what the step added to a weight / norm of the weight, by layer.
+
+        NaN where ``update_norms`` were not measured.
+
+        Note:
+            A rule of thumb asks for about 0.001. A weight that begins at zero, such as a bias, has
+            an infinite one at first, and a large one for long.
+        """
+        return _ratio(self.update_norms, self.weight_norms)
 
     def shares(self) -> NDArray[np.float64]:
         """(n, L) float64: each layer's share of the squared norm of the whole gradient.
@@ -215,35 +233,13 @@ class Recording:
         """A pandas data frame, one row for each step and layer that had a gradient.
 
         Its columns: ``step``, ``layer``, ``size``, ``norm``, ``share`` of the squared total norm,
-        ``weight_norm`` and ``norm_after`` (NaN at steps without histograms); and of the step:
-        ``total_norm``, ``coefficient``, ``fired``, ``learning_rate``.
+        ``weight_norm``, ``norm_after``, ``update_norm`` and ``moment_ratio`` (NaN at steps without
+        histograms); and of the step: ``total_norm``, ``coefficient``, ``fired``, ``learning_rate``.
 
         Raises:
             ImportError: pandas is not installed.
         """
-        weights = np.full_like(self.layer_norms, np.nan)
-        after = weights.copy()
-        weights[self.histogram_steps] = self.weight_norms
-        after[self.histogram_steps] = self.norms_after
-        # A NaN norm is that of a layer without a gradient, or that of a gradient with a NaN.
-        held = ~np.isnan(self.layer_norms)
-        for step, name in self.nonfinite.items():
-            held[step, self.layers.index(name)] = True
-        at, layer = np.nonzero(held)
-        columns = {
-            "step": at,
-            "layer": layer,
-            "size": self.sizes[layer],
-            "norm": self.layer_norms[held],
-            "share": self.shares()[held],
-            "weight_norm": weights[held],
-            "norm_after": after[held],
-            "total_norm": self.total_norm[at],
-            "coefficient": self.coefficient[at],
-            "fired": self.fired[at],
-            "learning_rate": self.learning_rate[at],
-        }
-        return frame(columns, self.layers)
+        return frame(self)
 
     def to_tensorboard(self, folder: str | PathLike[str]) -> None:
         """Write an event file that TensorBoard reads: norms, coefficient and histograms.
@@ -251,18 +247,7 @@ class Recording:
         Raises:
             ImportError: tensorboard is not installed.
         """
-        scalars = {
-            "gradient/total_norm": self.total_norm,
-            "gradient/coefficient": self.coefficient,
-            "gradient/fired": self.fired.astype(np.float64),
-        }
-        norms = {f"norm/{name}": self.layer_norms[:, i] for i, name in enumerate(self.layers)}
-        histograms = (
-            (f"gradient/{name}", step, histogram)
-            for step, each in self.histograms.items()
-            for name, histogram in each.items()
-        )
-        tensorboard(folder, scalars | norms, histograms)
+        tensorboard(self, folder)
 
     def __repr__(self) -> str:
         finite = self.total_norm[np.isfinite(self.total_norm)]
@@ -277,6 +262,11 @@ class Recording:
     @cached_property
     def _magnitudes(self) -> Magnitudes:
         return Magnitudes(self.histograms)
+
+
+def _ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return one / other
 
 
 def load(folder: str | PathLike[str]) -> Recording:

@@ -11,15 +11,25 @@ from torch import Tensor
 
 from gradlab.clip import Clipped
 from gradlab.recording.counting import Found
-from gradlab.recording.journal import Journal
+from gradlab.recording.journal import Journal, Sizes
 
 
 class Look(NamedTuple):
-    """A closer look at one step, before it is read back; None: to be had from the other numbers."""
+    """A closer look at one step, before it is read back.
+
+    Args:
+        found: reads the counts of its gradients back.
+        weights: their norms.
+        after: of the gradients after clipping; None: to be had from those before.
+        updates: norms of what the step added to the weights; empty where that is not measured.
+        ratios: of the gradients to the optimizer's moments; likewise.
+    """
 
     found: Callable[[], list[Found]]
     weights: dict[str, Tensor]
     after: list[Tensor] | None
+    updates: dict[str, Tensor] = {}  # noqa: RUF012 - it is a default, and nobody writes into it
+    ratios: dict[str, Tensor] = {}  # noqa: RUF012
 
 
 class Pending(NamedTuple):
@@ -36,7 +46,9 @@ class Pending(NamedTuple):
         found = [did.total_norm, did.coefficient, did.fired, did.layer_norms]
         found += [] if self.found_inf is None else [self.found_inf]
         found += [self.learning_rate] if isinstance(self.learning_rate, Tensor) else []
-        found += [] if look is None else [*look.weights.values(), *(look.after or [])]
+        if look is not None:
+            found += [*look.weights.values(), *(look.after or [])]
+            found += [*look.updates.values(), *look.ratios.values()]
         return found
 
 
@@ -56,6 +68,8 @@ def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
         rate = next(numbers) if isinstance(given, Tensor) else given
         weights = _named(look.weights, numbers) if look else {}
         after = _named(names, numbers) if look and look.after else norms
+        updates = _named(look.updates, numbers) if look else {}
+        ratios = _named(look.ratios, numbers) if look else {}
         if skipped:
             journal.skipped += 1
             continue
@@ -64,7 +78,7 @@ def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
             if not look.after or not coefficient:
                 after = {name: norm * coefficient for name, norm in norms.items()}
             found = dict(zip(names, look.found(), strict=True))
-            journal.look(found, weights, after)
+            journal.look(found, Sizes(weights, after, updates, ratios))
 
 
 def _named(names: Iterable[str], numbers: Iterator[float]) -> dict[str, float]:

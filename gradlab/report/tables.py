@@ -23,6 +23,7 @@ _HEAD = (
     "smallest",
     "smallest cosine",
     "median norm after",
+    "largest share",
 )
 
 
@@ -35,7 +36,8 @@ def table(
     """A table to paste: what the run's own rule did, and what others would have done.
 
     A row for each rule: how often it fires; median and smallest coefficient, and smallest cosine,
-    of the steps that it clips; median of the norm after, over all steps.
+    of the steps that it clips; median of the norm after, over all steps; and of the steps that it
+    clips the layer that spends most of the norm, with its mean share of the squared norm.
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
@@ -59,11 +61,8 @@ def table(
     rows = [_of_the_run(recording)]
     for rule, says in named:
         would = recording.what_if(rule)
-        rows.append(
-            _row(
-                _label(rule) + says, would.fired, would.coefficient, would.cosine, would.norm_after
-            )
-        )
+        did = (would.fired, would.coefficient, would.cosine, would.norm_after)
+        rows.append((*_row(_label(rule) + says, *did), _spent(recording, would.steps[would.fired])))
     return _WRITERS[style]([_HEAD, *rows])
 
 
@@ -78,7 +77,18 @@ def _of_the_run(recording: Recording) -> tuple[str, ...]:
     cosine = np.full(len(recording), 1.0 if known else np.nan)
     rule = own(recording)
     label = f"{_label(rule) if rule else recording.clip or 'no clipping'} (the run)"
-    return _row(label, recording.fired, recording.coefficient, cosine, after)
+    row = _row(label, recording.fired, recording.coefficient, cosine, after)
+    return *row, _spent(recording, np.flatnonzero(recording.fired))
+
+
+def _spent(recording: Recording, steps: NDArray[np.int64]) -> str:
+    """The layer with the largest mean share of the squared norm at these steps, and that share."""
+    shares = np.nan_to_num(recording.shares()[steps])
+    known = shares[shares.any(axis=1)]
+    if not len(known):
+        return "–"
+    mean = known.mean(axis=0)
+    return f"{recording.layers[int(mean.argmax())]} {mean.max():.0%}"
 
 
 def _row(

@@ -53,6 +53,8 @@ def recording(steps, layers, every=16):
         histograms=Histograms.joined(names, each),
         weight_norms=nothing,
         norms_after=nothing,
+        update_norms=nothing,
+        moment_ratios=nothing,
         optimizer=None,
         learning_rate=np.full(steps, 0.1),
     )

@@ -192,7 +192,7 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     found = dict(zip(gradients, count(list(gradients.values()))(), strict=True))
     norms = {name: float(g.norm()) for name, g in gradients.items()}
     journal = Journal(
-        every, gradlab.recording.recorder.MEMORY, {n: g.numel() for n, g in gradients.items()}
+        every, gradlab.recording.record.MEMORY, {n: g.numel() for n, g in gradients.items()}
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for step in range(steps):

@@ -5,6 +5,6 @@
 """
 
 from gradlab.course.claims.claim import Claim
-from gradlab.course.claims.ledger import ledger
+from gradlab.course.claims.entries import ledger
 
 __all__ = ["Claim", "ledger"]

@@ -1,0 +1,49 @@
+"""A closer look at the gradients of one step: their magnitudes, and the weights beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradlab.clip import Rule
+from gradlab.clip.gradients import Layer, gather, tensor_norms
+from gradlab.recording.counting import count
+from gradlab.recording.journal import Journal, Sizes
+from gradlab.recording.waiting import Look
+
+_HELD = 0.001  # how closely norms must agree to say that the gradients are still there
+
+
+def look(watched: Mapping[str, Tensor], layers: list[Layer]) -> Look:
+    """Count the gradients of ``layers`` now, and measure all weights; nothing is read back."""
+    weights = dict(zip(watched, norms(list(watched.values())), strict=True))
+    return Look(count([layer.gradient for layer in layers]), weights, None)
+
+
+@torch.no_grad()
+def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule) -> None:
+    """Look closer at the last step, if its gradients are still there and can be restored."""
+    rows, details = journal.rows, journal.details
+    if not rows or (details and details[-1].histograms.steps[-1] == len(rows) - 1):
+        return
+    last = rows[-1]
+    if last.fired and not (rule.part == "everything" and last.coefficient):
+        return
+    layers = gather(watched.items())
+    left = map(float, norms([layer.gradient for layer in layers]))
+    after = dict(zip((layer.name for layer in layers), left, strict=True))
+    held = journal.spread(after)
+    if np.allclose(held, last.norms * last.coefficient, rtol=_HELD, atol=0, equal_nan=True):
+        found = {  # one at a time: they are copies
+            layer.name: count([layer.gradient / last.coefficient])()[0] for layer in layers
+        }
+        weights = map(float, norms(list(watched.values())))
+        journal.look(found, Sizes(dict(zip(watched, weights, strict=True)), after), last=True)
+
+
+def norms(tensors: list[Tensor]) -> list[Tensor]:
+    """The 2-norm of each, as the recorder takes it."""
+    return tensor_norms(tensors, 2.0, torch.float32)

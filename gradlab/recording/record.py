@@ -1,0 +1,87 @@
+"""Two lines around a training loop: which one, and how it is to be clipped."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.optim import LBFGS, Optimizer
+
+from gradlab.arguments import whole
+from gradlab.clip import Rule
+from gradlab.recording.journal import Journal
+from gradlab.recording.recorder import Recorder
+
+MEMORY = 128 * 2**20
+"""Bytes that the histograms of a recording may take: 128 MiB."""
+
+
+def record(
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    *,
+    clip: Rule | None = None,
+    every: int = 16,
+    memory: int = MEMORY,
+    scaler: torch.amp.GradScaler | None = None,
+    updates: bool = False,
+) -> Recorder:
+    """A context manager that clips and records the gradients at each ``optimizer.step()``.
+
+    Args:
+        model: its parameters that ``optimizer`` updates are the layers. Parameter groups may be
+            added later; frozen and shared parameters, sparse and missing gradients are understood.
+        optimizer: any but ``LBFGS``. For several, open several recorders. None: the loop updates
+            the weights by itself, and calls ``recorder.clip_()`` where it would have clipped.
+        clip: how to clip before each step, in place of your own call; None: measure only.
+        every: steps from one set of histograms to the next.
+        memory: bytes that the histograms may take. When they would take more, every second one is
+            dropped and ``every`` doubles. Norms come on top: 8 bytes for each layer and step.
+        scaler: the gradient scaler of mixed precision, if you use one, to count the steps that it
+            skips.
+        updates: at the steps with histograms, measure also what the optimizer did to the weights.
+            Each such step copies the weights for a moment, so that needs their memory once more.
+
+    Returns:
+        A ``Recorder``; ``.recording`` is what was recorded, at any time.
+
+    Raises:
+        TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``: it computes
+            several gradients for one step.
+        ValueError: ``every`` or ``memory`` is below 1, there is no parameter of ``model`` to
+            update, or ``scaler`` or ``updates`` is given without an optimizer; on entering, another
+            recorder has one of the same steps to clip.
+        NonFiniteGradient: in the loop, from a rule that raises. What was recorded stays.
+
+    Note:
+        Do not clip yourself inside: you would clip twice, and the recorder would measure what your
+        clipping left. Gradient accumulation, ``scaler.unscale_`` and ``optimizer.step(closure)``
+        need nothing; the recorder sees what the optimizer is about to use.
+
+    >>> from gradlab import clip
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with record(model, optimizer, clip=clip.ByNorm(1.0)) as recorder:
+    ...     for _ in range(3):
+    ...         optimizer.zero_grad()
+    ...         (10 * model(torch.ones(4, 2))).sum().backward()
+    ...         optimizer.step()
+    >>> recorder.recording.fired
+    array([ True,  True,  True])
+    """
+    for name, value, kind in (
+        ("model", model, nn.Module),
+        ("optimizer", optimizer, Optimizer | None),
+        ("clip", clip, Rule | None),
+        ("scaler", scaler, torch.amp.GradScaler | None),
+    ):
+        if not isinstance(value, kind):
+            allowed = getattr(kind, "__name__", str(kind))
+            raise TypeError(f"{name} must be a {allowed}, got {type(value).__name__}")
+    if isinstance(optimizer, LBFGS):
+        raise TypeError("optimizer must compute one gradient for each step, got LBFGS")
+    if optimizer is None and scaler is not None:
+        raise ValueError("scaler must be None without an optimizer, whose steps it skips, got one")
+    if optimizer is None and updates:
+        raise ValueError("updates must be False without an optimizer, which makes them, got True")
+    journal = Journal(whole("every", every), whole("memory", memory))
+    return Recorder(model, optimizer, clip, journal, scaler, updates)

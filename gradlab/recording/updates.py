@@ -1,0 +1,65 @@
+"""What an optimizer did to the weights in one step, and how large its gradient was to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import nan
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gradlab.clip.gradients import tensor_norms
+
+Weights = dict[str, Tensor]
+
+
+def copied(watched: Mapping[str, Tensor]) -> Weights:
+    """The weights as they are before the step."""
+    return {name: weight.detach().clone() for name, weight in watched.items()}
+
+
+@torch.no_grad()
+def update_norms(watched: Mapping[str, Tensor], before: Weights) -> dict[str, Tensor]:
+    """The norm of what the step added to each weight; ``before`` is used up."""
+    for name, weight in before.items():
+        weight.sub_(watched[name])
+    norms = tensor_norms(list(before.values()), 2.0, torch.float32)
+    return dict(zip(before, norms, strict=True))
+
+
+@torch.no_grad()
+def moment_ratios(watched: Mapping[str, Tensor], optimizer: Optimizer) -> dict[str, Tensor]:
+    r"""By layer, the root of the mean of ``g^2 / v``, of optimizers that keep such a ``v``.
+
+    .. math:: \sqrt{\operatorname{mean}(g^2 / \max(\hat v, \epsilon^2))}
+
+    where :math:`\hat v` is Adam's average of the squared gradients, after this step and without the
+    bias of its start.
+
+    Source: Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language
+    models", section 3.5.
+    """
+    names = {id(weight): name for name, weight in watched.items()}
+    return {
+        names[id(weight)]: _ratio(weight.grad, optimizer.state[weight], group)
+        for weight, group in _updated(optimizer)
+        if id(weight) in names and weight.grad is not None
+    }
+
+
+def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            yield weight, group
+
+
+def _ratio(gradient: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor:
+    if "exp_avg_sq" not in state or "betas" not in group or gradient.is_sparse:
+        return gradient.new_full((), nan)
+    bias = 1 - group["betas"][1] ** state["step"].double()  # 0-dim, and stays on its device
+    square = state["exp_avg_sq"].float() / bias
+    eps = float(group.get("eps", 0.0))
+    ratio: Tensor = (gradient.float().square() / square.clamp(min=eps * eps)).mean().sqrt()
+    return ratio
