@@ -1,4 +1,4 @@
-"""Readers of scenes: CTC against all its paths, runs against what their cells say, and bad input."""
+"""Readers of scenes: CTC against all its paths, runs against their cells, and bad input."""
 
 import itertools
 import math

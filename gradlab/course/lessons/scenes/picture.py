@@ -33,11 +33,14 @@ class Heat:
 
     @property
     def artists(self) -> tuple[Artist, ...]:
-        """All that a panel may move."""
-        return self.image, self.now
+        """All that ``move`` moves."""
+        return (self.now,)
 
     def fill(self, steps: ArrayLike, norms: ArrayLike) -> None:
-        """Show other norms, (n, rows), after these steps, (n,); white where they are not finite."""
+        """Show other norms, (n, rows), after these steps, (n,); the picture must be redrawn.
+
+        Where they are not finite, the map is white.
+        """
         seen, values = np.asarray(steps, float), np.asarray(norms, float)
         shown = np.where(np.isfinite(values), np.clip(values, *NORMS), np.nan)
         apart = float(seen[1] - seen[0]) if len(seen) > 1 else 1.0
