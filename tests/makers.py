@@ -12,7 +12,8 @@ from test_panels_steer import steered
 from torch import nn
 
 from gradlab import clip, panels
-from gradlab.course import data, grids, models, sweep
+from gradlab.course import data, grids, lessons, models, sweep
+from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     cliff,
     features,
@@ -20,6 +21,7 @@ from gradlab.course.lessons import (
     plane,
     pruning,
     race,
+    report_card,
     rules,
     samples,
     scenes,
@@ -65,6 +67,10 @@ def _lengths():
     return features.lengths_panel(*digits, models.clipping_cnn(8, channels=1, size=28))
 
 
+def _ledger():
+    return report_card.ledger_panel(ledger(lessons.claims(), lessons.experiments()))
+
+
 def _race():
     free = run_of([2, 30, math.inf], [3, 1e4, 1e36], 0.1)
     return race.panel({"free": free, "clipped": run_of([2, 1.5, 1, 0.5], [3, 2, 0.5, 4], 0.75)})
@@ -104,6 +110,7 @@ PANELS = {
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
+    "ledger": _ledger,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,

@@ -97,8 +97,9 @@ def told(error: Exception) -> str:
 
 
 def spoken(text: str) -> str:
-    """The text as HTML that screen readers speak when it changes."""
-    return f'<p role="status" aria-live="polite" style="line-height: 1.4">{html.escape(text)}</p>'
+    """The text as HTML that screen readers speak when it changes; its lines stay lines."""
+    style = "line-height: 1.4; white-space: pre-line"
+    return f'<p role="status" aria-live="polite" style="{style}">{html.escape(text)}</p>'
 
 
 def log_slider(name: str, low: float, high: float, start: float) -> ipywidgets.FloatLogSlider:

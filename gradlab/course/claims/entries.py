@@ -114,7 +114,8 @@ class Ledger:
     def __str__(self) -> str:
         return "\n\n".join([*map(str, self), self.count])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return self.count
 
     def _repr_markdown_(self) -> str:
         lines = ["| | claim | verdict | first of its numbers |", "|:--|:--|:--|:--|"]

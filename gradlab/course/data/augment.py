@@ -4,23 +4,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gradlab.arguments import whole
+from gradlab.arguments import whole, within
 
 
-def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The images, each mirrored left to right with probability 1/2.
+def flip(images: Tensor, generator: torch.Generator, p: float = 0.5) -> Tensor:
+    """The images, each mirrored left to right with probability ``p``.
 
     Source: Krizhevsky, Sutskever & Hinton (2012), section 4.1.
 
     Args:
         images: (n, c, h, w), any dtype, any device.
-        generator: a generator on the CPU, which moves on by n draws.
+        generator: a generator on the CPU, which moves on by n draws, whatever ``p`` is. From the
+            same state a larger ``p`` mirrors the same images and more.
+        p: dimensionless, from 0 to 1.
 
     Returns:
         A new tensor of the same shape, dtype and device.
 
     Raises:
-        ValueError: ``images`` does not have four dimensions.
+        ValueError: ``images`` does not have four dimensions, or ``p`` is out of range.
 
     Note:
         A mirrored 2 is not a 2: flipping digits teaches a network something wrong.
@@ -29,7 +31,7 @@ def flip(images: Tensor, generator: torch.Generator) -> Tensor:
     tensor([2., 1., 0.])
     """
     _check(images)
-    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    mirrored = torch.rand(len(images), generator=generator) < within("p", p, 0, 1)
     return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)
 
 
@@ -40,7 +42,8 @@ def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) ->
 
     Args:
         images: (n, c, h, w), any dtype, any device.
-        generator: a generator on the CPU, which moves on by 2n draws.
+        generator: a generator on the CPU, which moves on by 2n draws. From the same state a larger
+            ``padding`` shifts each image in about the same direction, and further.
         padding: pixels added on each side, 0 or more; every shift by up to that many pixels is
             equally likely.
 
@@ -55,17 +58,12 @@ def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) ->
     """
     _check(images)
     whole("padding", padding, 0)
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     # Drawn on the CPU, so that the places are the same whichever device the images are on.
-    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)
-    rows = top[:, None] + torch.arange(height, device=images.device)
-    columns = left[:, None] + torch.arange(width, device=images.device)
-    return F.pad(images, (padding,) * 4)[
-        torch.arange(count, device=images.device)[:, None, None, None],
-        torch.arange(channels, device=images.device)[None, :, None, None],
-        rows[:, None, :, None],
-        columns[:, None, None, :],
-    ]
+    places = torch.rand((2, count), generator=generator, dtype=torch.float64)
+    top, left = (places * (2 * padding + 1)).long().to(images.device)
+    windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(count, device=images.device), :, top, left]
 
 
 def _check(images: Tensor) -> None:

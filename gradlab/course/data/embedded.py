@@ -106,6 +106,24 @@ def patches() -> Arrays:
     }
 
 
+def photographs(side: int) -> NDArray[np.uint8]:
+    """Squares (10, 3, side, side) from the left parts of the photographs, one of each class.
+
+    Of each, as much as fits into the part that training patches come from, made smaller.
+    """
+    from PIL import Image
+
+    found = []
+    for _, file, halvings, part in _PHOTOGRAPHS:
+        pixels = _photograph(_find("skimage", f"data/{file}", "patches"), halvings, part)
+        pixels = pixels[:, : pixels.shape[1] * 7 // 10]
+        edge = min(pixels.shape[:2])
+        top, left = ((length - edge) // 2 for length in pixels.shape[:2])
+        square = Image.fromarray(pixels[top : top + edge, left : left + edge])
+        found.append(np.asarray(square.resize((side, side), Image.Resampling.BOX)))
+    return np.stack(found).transpose(0, 3, 1, 2)
+
+
 def _photograph(path: Path, halvings: int, part: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """Pixels (h, w, 3); a grey photograph becomes three equal channels."""
     from PIL import Image

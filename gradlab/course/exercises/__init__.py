@@ -43,9 +43,17 @@ _FROM_EASY_TO_HARD = (
     "taylor",
     "cubic",
     "held_out",
-    "controls",
-    "attention",
+    "averages",
+    "start",
+    "mirrored",
     "components",
+    "bracket",
+    "control",
+    "interval",
+    "fair",
+    "pairs",
+    "isolated",
+    "attention",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

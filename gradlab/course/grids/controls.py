@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from math import inf, log
 from threading import get_ident
 from typing import Any
 
 import ipywidgets
-import numpy as np
 
 from gradlab.arguments import one_of
 from gradlab.course.grids.board import Board
 from gradlab.course.grids.grid import Grid, Key, Quantity, arranged, label
 from gradlab.course.grids.live import Live, Train, Trial
-from gradlab.course.grids.table import Level, Place, Table
+from gradlab.course.grids.menus import choice_menu, level_slider, nearest, put
+from gradlab.course.grids.table import Place, Table
 from gradlab.course.grids.words import in_words, trained
 from gradlab.course.sweep.records import Records
 from gradlab.panels.panel import NotPossible, Panel, told
@@ -86,18 +85,18 @@ class GridPanel(Panel):
         self._turner: int | None = None
         self._error = ""
         self._seed, self._trials = grid.last_seed, defaultdict[object, list[Trial]](list)
-        self.choices = {
-            name: _menu(names.get(name, name), [label(one) for one in grid.options(name)])
-            for name in grid.choices
-        }
-        self.value = _menu("map of", list(grid.reads))
-        self.across, self.down = (_slider(names.get(name, name)) for name in grid.axes)
+        self.choices = {name: choice_menu(names.get(name, name)) for name in grid.choices}
+        self.value = choice_menu("map of", list(grid.reads))
+        self.across, self.down = (level_slider(names.get(name, name)) for name in grid.axes)
         self._begin(start)
         self.board = Board(grid, names, self.table, self._shown, live=live is not None)
         self.live = Live(live, self._advanced) if live else None
         self._settings = [*self.choices.values(), self.value, self.across, self.down]
-        for menu in self._settings[:-2]:
-            menu.layout.display = None if len(menu.options) > 1 else "none"
+        for name, menu in self.choices.items():
+            place = grid.choices.index(name)
+            several = len({key[place] for key in grid.rows}) > 1
+            menu.layout.display = None if several else "none"
+        self.value.layout.display = None if len(grid.reads) > 1 else "none"
         super().__init__(self._settings, self.board.picture)
         if self.live:
             self.train_button = ipywidgets.Button(**_PLAY, layout={"width": "170px"})
@@ -111,7 +110,7 @@ class GridPanel(Panel):
     @property
     def table(self) -> Table:
         """What the map shows."""
-        return self._grid.table(self.value.value, self._key)
+        return self._grid.tables[self._shown]
 
     @property
     def place(self) -> Place:
@@ -129,7 +128,7 @@ class GridPanel(Panel):
             one_of("a name to mark by", name, controls)
         for name in controls:  # choices first: they change the levels
             if name in where:
-                _put(controls[name], name, where[name])
+                put(controls[name], name, where[name])
 
     @property
     def training(self) -> bool:
@@ -140,12 +139,12 @@ class GridPanel(Panel):
         """Train the marked cell in the background, with a seed that was not recorded.
 
         Raises:
-            NotPossible: the panel has no ``live``, or nothing was run for this choice.
+            NotPossible: the panel has no ``live``.
         """
+        if self.live is None:
+            raise NotPossible("this panel was made without live=, a way to train a cell")
         table, (row, column) = self.table, self.place
         cell = self._grid.cell(self._key, table.across[column], table.down[row], self._seed + 1)
-        if self.live is None or cell is None:
-            raise NotPossible("nothing was run for this choice, so nobody knows how to train it")
         self._seed += 1
         self._error = ""
         self.train_button.description, self.train_button.icon = "Stop", "stop"
@@ -169,11 +168,8 @@ class GridPanel(Panel):
     def _train_or_stop(self) -> None:
         if self.training:
             self.stop()
-            return
-        try:
+        else:
             self.train()
-        except NotPossible as refusal:
-            self._say(f"Not possible: {refusal}.")
 
     def _stop(self) -> None:
         if self.live:
@@ -196,6 +192,7 @@ class GridPanel(Panel):
 
     def show(self) -> str:
         """Look up the marked place."""
+        self._choose()
         (name, key), table = self._shown, self.table
         if anew := self.board.shown != (name, key):
             self.board.fill(table, (name, key))
@@ -212,16 +209,27 @@ class GridPanel(Panel):
         if self._turner != get_ident():  # it is `show` that moves the controls
             super()._follow()
 
+    def _choose(self) -> None:
+        """Offer in each menu what was run with the choices before it."""
+        key: Key = ()
+        for menu in self.choices.values():
+            options = self._grid.options(key)
+            self._offer(menu, [label(one) for one in options])
+            key = (*key, options[menu.index])
+
     def _turn(self, table: Table) -> None:
         """Give the sliders the table's levels, and leave them where they are, or nearly."""
-        self._turner = get_ident()
         for slider, levels in ((self.across, table.across), (self.down, table.down)):
-            texts = tuple(label(level) for level in levels)
-            if slider.options != texts:
-                kept = _nearest(slider.value, levels)
-                slider.options = texts
-                slider.index = kept
-        self._turner = None
+            self._offer(slider, [label(level) for level in levels], nearest(slider.value, levels))
+
+    def _offer(self, control: Any, texts: Sequence[str], place: int = 0) -> None:
+        """Let a control offer texts: it stays at its own where it can, else goes to a place."""
+        if control.options != tuple(texts):
+            place = texts.index(control.value) if control.value in texts else place
+            self._turner = get_ident()
+            control.options = texts
+            control.index = place
+            self._turner = None
 
     def _begin(self, start: Mapping[str, object]) -> None:
         """Put the controls where they start; nobody follows them yet."""
@@ -229,13 +237,15 @@ class GridPanel(Panel):
         for name in start:
             one_of("a name in start", name, (*grid.choices, *grid.axes))
         for name, menu in self.choices.items():
+            self._choose()
             if name in start:
-                _put(menu, name, start[name])
+                put(menu, name, start[name])
+        self._choose()
         table = self.table
         levels = dict(zip(grid.axes, (table.across, table.down), strict=True))
         for name, slider in zip(grid.axes, (self.across, self.down), strict=True):
             slider.options = [label(level) for level in levels[name]]
-            _put(slider, name, start.get(name, levels[name][(len(levels[name]) - 1) // 2]))
+            put(slider, name, start.get(name, levels[name][(len(levels[name]) - 1) // 2]))
 
     @property
     def _shown(self) -> tuple[str, Key]:
@@ -243,49 +253,16 @@ class GridPanel(Panel):
 
     @property
     def _key(self) -> Key:
-        grid = self._grid
-        return tuple(grid.options(name)[menu.index] for name, menu in self.choices.items())
+        key: Key = ()
+        for menu in self.choices.values():
+            key = (*key, self._grid.options(key)[menu.index])
+        return key
 
     def _where(self) -> str:
         """The marked place and the choice, in words."""
         controls = [self.across, self.down, *self.choices.values()]
         seen = [one for one in controls if len(one.options) > 1]
         return ", ".join(f"{one.description} {one.value}" for one in seen)
-
-
-def _put(control: Any, name: str, level: object) -> None:
-    one_of(name, label(level), control.options)
-    control.value = label(level)
-
-
-def _nearest(text: str, levels: Sequence[Level]) -> int:
-    """The place of the level that is written so, or of that with the nearest ratio to it."""
-    texts = [label(level) for level in levels]
-    if text in texts:
-        return texts.index(text)
-    if text == label(None):
-        return len(levels) - 1
-    here = float(text)
-    far = [inf if x is None or x <= 0 or here <= 0 else abs(log(x / here)) for x in levels]
-    return int(np.argmin(far))
-
-
-def _menu(name: str, options: Sequence[str]) -> Any:
-    return ipywidgets.Dropdown(
-        options=options,
-        description=name,
-        layout={"width": "300px"},
-        style={"description_width": "initial"},
-    )
-
-
-def _slider(name: str) -> Any:
-    return ipywidgets.SelectionSlider(
-        options=[""],
-        description=name,
-        layout={"width": "420px"},
-        style={"description_width": "initial"},
-    )
 
 
 _PLAY: Any = {

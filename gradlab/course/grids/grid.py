@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradlab.arguments import one_of
-from gradlab.course.grids.table import Read, Table, is_share, levels, result, tabulate
+from gradlab.course.grids.table import Level, Read, Table, is_share, result, tabulate
 from gradlab.course.sweep.records import Records, Row
 
 Quantity = str | Read
@@ -46,18 +46,10 @@ class Grid:
             for key, rows in self.rows.items()
         }
 
-    def table(self, name: str, key: Key) -> Table:
-        """The map of a number for a choice; one without any run where the choice was not run."""
-        if (name, key) in self.tables:
-            return self.tables[name, key]
-        across, down = (levels(axis, self._all) for axis in self.axes)
-        shape = len(down), len(across), 0
-        return Table(across, down, (), np.empty(shape), np.empty(shape, "<U9"), {})
-
-    def options(self, choice: str) -> list[object]:
-        """What can be chosen, first seen first."""
-        place = self.choices.index(choice)
-        return list(dict.fromkeys(key[place] for key in self.rows))
+    def options(self, before: Key) -> list[object]:
+        """What can be chosen next, after the choices before it; first seen first."""
+        place = len(before)
+        return list(dict.fromkeys(key[place] for key in self.rows if key[:place] == before))
 
     def span(self, name: str) -> tuple[float, float]:
         """The least and the greatest mean on any map of a number, for one scale of colours."""
@@ -75,16 +67,15 @@ class Grid:
 
     def points(self, key: Key | None, curve: str) -> tuple[float, list[float]]:
         """The last step of a choice's runs, or of all, and all values of one of their curves."""
-        rows = self._all if key is None else self.rows.get(key, self._all)
+        rows = self._all if key is None else self.rows[key]
         results = [row.result for row in rows if row.result]
         steps = [step for found in results for step in found.get("steps", ())]
         return max(steps, default=1), [y for found in results for y in found.get(curve, ())]
 
-    def cell(self, key: Key, across: object, down: object, seed: int) -> dict[str, Any] | None:
-        """A cell of that choice, all else being as in those that were run; None: none was."""
-        if key not in self.rows:
-            return None
-        return {**self.rows[key][0].cell, self.axes[0]: across, self.axes[1]: down, "seed": seed}
+    def cell(self, key: Key, across: Level, down: Level, seed: int) -> dict[str, Any]:
+        """A cell of that choice, all else being as in those that were run."""
+        levels = dict(zip(self.axes, (across, down), strict=True))
+        return {**self.rows[key][0].cell, **levels, "seed": seed}
 
     @property
     def last_seed(self) -> int:

@@ -50,5 +50,5 @@ def trained(trials: Sequence[Trial], grid: Grid) -> str:
     for called, name in grid.curves.items():
         if values := newest.curve(name)[1]:
             parts.append(f"{called} {grid.curve_form(name)(values[-1])}")
-    goes_on = {"training": "it goes on"}
-    return f"{', '.join(parts)}; {goes_on.get(newest.state, newest.state)}."
+    then = {"training": "it goes on", "diverged": "then it diverged"}
+    return f"{', '.join(parts)}; {then.get(newest.state, newest.state)}."

@@ -12,6 +12,8 @@ lessons run on, and nothing of another lesson. Its ``__init__`` names what noteb
 - ``race``: the same training, clipped differently
 - ``pruning``: which weights can go
 - ``features``: how short a feature vector can be
+- ``averaging``: averages of the weights and augmented pictures, with clipping and without
+- ``scenes``: readers of small scenes: who needs clipping, and what else would have helped
 """
 
 from __future__ import annotations

@@ -151,6 +151,142 @@ def accuracies() -> "SearchStrategy[tuple[Any, ...]]":
 
 
 @cache
+def tried_thresholds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Two to five thresholds in any order, and shares that fall through a half as they grow."""
+    from hypothesis import strategies as st
+
+    def tried(drawn: tuple[list[int], int, bool]) -> tuple[torch.Tensor, torch.Tensor]:
+        places, above, backwards = drawn
+        places = sorted(places, reverse=backwards)
+        ranks = [sorted(places).index(place) for place in places]
+        above = 1 + above % (len(places) - 1)
+        thresholds = torch.tensor([2.0**place for place in places], device="cpu")
+        shares = [1 - 0.1 * k if k < above else 0.5 - 0.1 * (k - above) for k in ranks]
+        return thresholds, torch.tensor(shares, device="cpu")
+
+    several = st.lists(st.integers(-3, 6), min_size=2, max_size=5, unique=True)
+    return st.tuples(several, st.integers(0, 3), st.booleans()).map(tried)
+
+
+@cache
+def clipped_runs() -> "SearchStrategy[tuple[Any, ...]]":
+    """A learning rate, a threshold, and the norms of one to six gradients, all above zero."""
+    from hypothesis import strategies as st
+
+    positive = norms().map(lambda drawn: drawn + 0.5)
+    return st.tuples(one_of(1.0, 0.1, 0.5), thresholds(), positive)
+
+
+@cache
+def paired_seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Two tensors of five accuracies; sometimes the second is the first, shifted."""
+    from hypothesis import strategies as st
+
+    def pair(drawn: tuple[tuple[int, ...], tuple[int, ...], bool]) -> tuple[torch.Tensor, ...]:
+        first, second, shifted = drawn
+        ours = torch.tensor(first, dtype=torch.float32, device="cpu") / 16
+        theirs = torch.tensor(second, dtype=torch.float32, device="cpu") / 16
+        return ours, ours - second[0] / 16 if shifted else theirs
+
+    five = st.tuples(*[st.integers(0, 16)] * 5)
+    return st.tuples(five, five, st.booleans()).map(pair)
+
+
+@cache
+def two_sides() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies (rates, seeds) of two sides on two sets of pictures; no two rates tie."""
+    from hypothesis import strategies as st
+
+    def sides(drawn: tuple[int, tuple[int, ...]]) -> tuple[Any, ...]:
+        rates, sixteenths = drawn
+        flat = torch.tensor(sixteenths, dtype=torch.float32, device="cpu") / 16
+        four = flat[: 8 * rates].reshape(4, rates, 2)
+        return (four[0].clone(), four[1].clone()), (four[2].clone(), four[3].clone())
+
+    def decided(sides: tuple[Any, ...]) -> bool:
+        means = [side.mean(1).tolist() for pair in sides for side in pair]
+        return all(len(set(each)) == len(each) for each in means)
+
+    drawn = st.tuples(st.integers(2, 3), st.tuples(*[st.integers(0, 16)] * 24))
+    return drawn.map(sides).filter(decided)
+
+
+@cache
+def averaged() -> "SearchStrategy[tuple[Any, ...]]":
+    """Averages, the weights of a network of the same shapes, sometimes equal, and a decay."""
+    from hypothesis import strategies as st
+
+    def halves(drawn: tuple[list[torch.Tensor], bool, float]) -> tuple[Any, ...]:
+        tensors, equal, decay = drawn
+        first, second = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
+        return first, [t.clone() for t in first] if equal else second, decay
+
+    pairs = st.one_of([shaped(*shapes, *shapes) for shapes in NETWORKS])
+    decays = one_of(0.5, 0.75, 0.9, 0.0, 1.0)
+    return st.tuples(pairs, st.booleans(), decays).map(halves)
+
+
+@cache
+def started() -> "SearchStrategy[tuple[Any, ...]]":
+    """An average, where it began, some zero, some still there, its decay, and its updates."""
+    from hypothesis import strategies as st
+
+    def begun(drawn: tuple[list[torch.Tensor], str, float, int]) -> tuple[Any, ...]:
+        (average, start), which, *rest = drawn
+        starts = {"other": start, "zero": torch.zeros_like(start), "same": average.clone()}
+        return average, starts[which], *rest
+
+    pairs = st.one_of([shaped(shape, shape) for shape in SHAPES])
+    which = st.sampled_from(("other", "zero", "same"))
+    return st.tuples(pairs, which, one_of(0.5, 0.75, 0.9), st.integers(1, 12)).map(begun)
+
+
+@cache
+def labelled() -> "SearchStrategy[tuple[Any, ...]]":
+    """One to three pictures, their labels, which are chosen, and each class's mirror image."""
+    from hypothesis import strategies as st
+
+    def pictures(drawn: tuple[list[torch.Tensor], list[tuple[int, bool]]]) -> tuple[Any, ...]:
+        (images,), each = drawn
+        labels, chosen = (torch.tensor(one, device="cpu") for one in zip(*each, strict=True))
+        return images, labels, chosen, torch.tensor([0, 2, 1, -1], device="cpu")
+
+    each = st.tuples(st.integers(0, 3), st.booleans())
+    sizes = [(n, *size) for n in (1, 2, 3) for size in ((1, 2), (2, 2), (2, 3))]
+    return st.one_of(
+        [
+            st.tuples(shaped(size), st.lists(each, min_size=size[0], max_size=size[0]))
+            for size in sizes
+        ]
+    ).map(pictures)
+
+
+@cache
+def seeds() -> "SearchStrategy[tuple[Any, ...]]":
+    """Accuracies of two trainings with the same seeds, NaN for some, and a cut-off."""
+    from hypothesis import strategies as st
+
+    def accuracies(drawn: tuple[list[tuple[int, int]], list[int], float]) -> tuple[Any, ...]:
+        pairs, lost, cutoff = drawn
+        table = torch.tensor(pairs, dtype=torch.float32, device="cpu").div(16)
+        theirs, lead = table.T
+        ours = theirs + lead
+        for place in lost:
+            (ours, theirs)[place % 2][place // 2 % len(pairs)] = math.nan
+        return ours, theirs.clone(), cutoff
+
+    leads = ((1, 4), (-2, 4), (-3, 0))
+    runs = st.one_of(
+        [
+            st.lists(st.tuples(st.integers(3, 8), st.integers(*lead)), min_size=5, max_size=7)
+            for lead in leads
+        ]
+    )
+    lost = st.one_of(st.just([]), st.lists(st.integers(0, 13), max_size=3))
+    return st.tuples(runs, lost, one_of(0.0, 0.125)).map(accuracies)
+
+
+@cache
 def clouds() -> "SearchStrategy[tuple[Any, ...]]":
     """Vectors in rows, and how many principal components to keep: no tie decides which."""
     from hypothesis import strategies as st
@@ -183,15 +319,6 @@ def attentions() -> "SearchStrategy[tuple[Any, ...]]":
     shapes = [((n,), (n, width), (width,)) for n in (1, 2, 3, 4) for width in (1, 2)]
     drawn = st.one_of([shaped(*each) for each in shapes])
     return drawn.map(lambda tensors: (tensors[0] / 4, *tensors[1:]))
-
-
-@cache
-def clipped_runs() -> "SearchStrategy[tuple[Any, ...]]":
-    """A learning rate, a bound, and the norms of a run's gradients before clipping, some above."""
-    from hypothesis import strategies as st
-
-    some = norms().filter(lambda drawn: float(drawn.max()) > 0)
-    return st.tuples(one_of(1.0, 0.5, 0.1), one_of(1.0, 2.0, 0.5, 20.0), some)
 
 
 def one_of(*values: float) -> "SearchStrategy[float]":

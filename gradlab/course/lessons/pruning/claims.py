@@ -50,10 +50,9 @@ def _lasting(accuracy: Accuracies, held: float) -> float:
 
 
 def _small_gradients_can_go(records: Records, accuracy: float, amount: float) -> Verdict:
-    parts = {"at once": "one shot", "after one more epoch": "tuned"}
     lasting = {
         importance: [
-            _lasting(_test(records, part, importance), accuracy) for part in parts.values()
+            _lasting(_test(records, part, importance), accuracy) for part in ("one shot", "tuned")
         ]
         for importance in ("gradient", "magnitude", "random")
     }
@@ -66,9 +65,9 @@ def _small_gradients_can_go(records: Records, accuracy: float, amount: float) ->
     )
     on = "; it depends on whether training goes on" * (word == "depends")
     changes = {
-        f"{a:.0%} gone, {when}": _change(_test(records, part, "gradient"), a)
+        f"{a:.0%}, {when}": _change(_test(records, part, "gradient"), a)
         for a in AMOUNTS[1:5]
-        for when, part in parts.items()
+        for when, part in {"at once": "one shot", "trained on": "tuned"}.items()
     }
     return Verdict(
         word,

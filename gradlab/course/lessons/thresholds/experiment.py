@@ -12,13 +12,14 @@ One run gives every number of steps T up to its own: accuracies are taken on the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 from statistics import fmean, median
 from typing import Any
 
 import torch
+from torch import nn
 
 from gradlab import training
 from gradlab.clip import NonFiniteGradient
@@ -138,16 +139,26 @@ def _measured(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Run:
-    """One training run, measured on its way."""
+    """One training run, measured on its way.
 
-    def __init__(self, cell: Mapping[str, Any]) -> None:
+    Args:
+        cell: one of ``cells``.
+        marks: when it is measured, in shares of its steps.
+    """
+
+    def __init__(self, cell: Mapping[str, Any], marks: Iterable[float] = MARKS) -> None:
         self._setup: Setup = setup(cell)
-        self._measured_at = {max(1, round(share * cell["steps"])) for share in MARKS}
+        self._measured_at = {max(1, round(share * cell["steps"])) for share in marks}
         self._first = [one.detach().clone() for one in self._setup.model.parameters()]
         self.taken = 0
         self.clipped = 0
         self.largest = 0.0
         self.diverged: int | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        return self._setup.model
 
     def marks(self) -> Iterator[dict[str, float]]:
         """Train, and say how far it has come at the steps where that is measured."""
