@@ -27,6 +27,7 @@ from gradlab.course.lessons import (
     report_card,
     rules,
     samples,
+    scenes,
     thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
@@ -101,6 +102,17 @@ def _samples():
     return samples.panel({"a": torch.randn(20, 3, 2) * scales + 1})
 
 
+@functools.cache
+def watched_readers(task):
+    """Readers of a task, after two and four steps; of strips one that was stopped after two."""
+    other, steps = ("short", 2) if task == "strips" else ("pre-norm", 4)
+    model = "CRNN" if task == "strips" else "pre-norm"
+    return {
+        "RNN": scenes.watch(task, "RNN", lr=0.01, steps=4, every=2, scenes=3),
+        other: scenes.watch(task, model, lr=0.01, steps=steps, every=2, scenes=3),
+    }
+
+
 def _sparsity():
     batches = list(data.load("patches").batches(16, seed=1, steps=1))
     return panels.sparsity(network(), batches, fewer(data.load("patches", "test"), 20).accuracy)
@@ -136,6 +148,9 @@ PANELS = {
     "sees": lambda: detection.sees_panel(
         models.detector(4), {"faces": data.composites("test", 4, size=48)}
     ),
+    "scene gradient": lambda: scenes.gradient_panel(watched_readers("order")),
+    "scene reading": lambda: scenes.reading_panel(watched_readers("strips")),
+    "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),

@@ -340,6 +340,27 @@ def counted_gradients() -> "SearchStrategy[tuple[Any, ...]]":
     )
 
 
+@cache
+def columns() -> "SearchStrategy[tuple[Any, ...]]":
+    """What a network says at one to six columns: scores of a blank and two signs, one the best."""
+    from hypothesis import strategies as st
+
+    def scores(best: list[int]) -> tuple[torch.Tensor]:
+        return (torch.eye(3, device="cpu")[best],)
+
+    return st.lists(st.integers(0, 2), min_size=1, max_size=6).map(scores)
+
+
+@cache
+def attentions() -> "SearchStrategy[tuple[Any, ...]]":
+    """Scores of one to four places, the values there, and the gradient of what is attended to."""
+    from hypothesis import strategies as st
+
+    shapes = [((n,), (n, width), (width,)) for n in (1, 2, 3, 4) for width in (1, 2)]
+    drawn = st.one_of([shaped(*each) for each in shapes])
+    return drawn.map(lambda tensors: (tensors[0] / 4, *tensors[1:]))
+
+
 def one_of(*values: float) -> "SearchStrategy[float]":
     """One of some numbers, the simplest first."""
     from hypothesis import strategies as st
