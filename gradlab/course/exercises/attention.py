@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -80,7 +80,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=attention_gradient,
-    cases=cases.attentions,
+    cases=samples.attentions,
     laws=(SUMS, WEIGHTS),
     hints=(
         "How much would the loss change if a place's weight grew? values @ gradient says it.",

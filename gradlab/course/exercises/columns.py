@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 
@@ -69,7 +69,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=signs_read,
-    cases=cases.columns,
+    cases=samples.columns,
     laws=(NOTHING, ONCE, TWICE),
     hints=(
         "A sign is read where the best class of a column is another one than that of the column "

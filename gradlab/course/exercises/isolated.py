@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -105,7 +105,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=control_cells,
-    cases=cases.clipped_runs,
+    cases=samples.clipped_runs,
     laws=(SEEN, SMALLER, ALWAYS, LENGTH),
     hints=(
         "Clipping makes long steps short, and leaves the others alone. The third run makes all of "
