@@ -129,7 +129,7 @@ def _accuracy_and_speed(after: Records, gain: float, saved: float) -> Verdict:
         word,
         f"a cut and suppression change F1 by {f1:+.3f}, AP50 by {ap:+.3f}, and the time of a "
         f"picture by {time:+.1%}{on}. On the astronaut, with one face, boxes that score 0.2 or "
-        f"more, by seed: {alarms}; trained on hard negatives: {hard}",
+        f"more, by seed (at most 8 are kept): {alarms}; trained on hard negatives: {hard}",
         (
             Evidence("change by cut and suppression", {"F1": f1, "AP50": ap}, (0.0, gain), "+.3f"),
             Evidence("time of a picture", {"with, to without": time}, (-saved,)),

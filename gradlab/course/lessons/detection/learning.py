@@ -81,7 +81,7 @@ class Learning(Panel):
         self._error = ""
         self.player = Player(self)
         self.optimizer = _menu("optimizer", list(_RATES), "SGD")
-        self.lr = _menu("rate", _RATES["SGD"], 0.03)
+        self.lr = _menu("rate", _RATES["SGD"], 0.1)
         self.max_norm = _menu("max_norm", list(_CLIPS), "1")
         self.accumulate = _menu("micro", [1, 2, 4], 1)
         self.optimizer.observe(lambda _: self._offer_rates(), names="value")
