@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import numpy as np
+from numpy.typing import NDArray
 
 from gradlab.course.lessons.scenes.picture import draw_heat, draw_scale, name_rows
 from gradlab.course.lessons.scenes.watching import Watched
@@ -55,8 +56,11 @@ class GradientPanel(Panel):
         self.columns = draw_heat(left, "gradient by column", "column")
         self.layers = draw_heat(right, "gradient by layer", "")
         draw_scale(scale, self.columns)
-        self._fill()
-        return LivePicture(figure, [*self.columns.artists, *self.layers.artists])
+        name_rows(right, max((one.names for one in self.watched.values()), key=_width))
+        picture = LivePicture(figure, [*self.columns.artists, *self.layers.artists])
+        self._fill()  # now that there is room for the longest names
+        picture.redraw()
+        return picture
 
     def _fill(self) -> None:
         """Show the maps of the reader that is chosen; the picture must be redrawn."""
@@ -92,5 +96,9 @@ class GradientPanel(Panel):
         )
 
 
-def _energy(layers: np.ndarray) -> float:
+def _width(names: Sequence[str]) -> int:
+    return max(map(len, names))
+
+
+def _energy(layers: NDArray[np.float64]) -> float:
     return float(np.square(layers).sum()) or 1.0
