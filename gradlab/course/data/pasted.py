@@ -216,7 +216,8 @@ def _pasted(
     layers = torch.stack((cut * gain[:, 0] + lift[:, 0], _edge().expand_as(cut)), 1)
     grid = F.affine_grid(theta, [count, 2, size, size], align_corners=False)
     face, alpha = F.grid_sample(layers, grid, align_corners=False).split(1, 1)
-    return images * (1 - alpha) + face.clamp(0, 1) * alpha
+    pasted: Tensor = images * (1 - alpha) + face.clamp(0, 1) * alpha
+    return pasted
 
 
 @cache

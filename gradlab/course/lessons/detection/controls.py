@@ -52,7 +52,8 @@ class Sees(Panel):
     def __init__(self, model: nn.Module, sets: dict[str, Composites]) -> None:
         self.sets = sets
         self.proposed = {name: propose(model, some.images) for name, some in sets.items()}
-        self._kept, self._ranked, self._curves = map(cache, (self._keep, self._rank, self._cut_all))
+        self._kept, self._ranked = cache(self._keep), cache(self._rank)
+        self._curves = cache(self._cut_all)
         places = [
             (f"{name} {k + 1}" if len(some) > 1 else name, (name, k))
             for name, some in sets.items()
@@ -120,7 +121,8 @@ class Sees(Panel):
             self.proposed[name][place].above(score).boxes.numpy(),
         )
         self.curve.move(found.recall, found.precision, found.count(score))
-        self.cuts.move(SCORES, *curves, score)
+        ap, f1_by_cut = curves
+        self.cuts.move(SCORES, ap, f1_by_cut, score)
         precision, recall, f1 = found.at(score)
         proposed = len(self.proposed[name][place].above(score))
         how = "lowered by Soft-NMS" if by == SOFT else f"left by NMS at {asked[2]:g}"

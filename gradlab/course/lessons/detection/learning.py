@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 import ipywidgets
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from gradlab.arguments import whole
@@ -68,6 +70,7 @@ def learning_panel(
 class Learning(Panel):
     """See ``learning_panel``. ``model`` is the detector, ``taken`` its steps so far."""
 
+    children: Any
     model: nn.Sequential
 
     def __init__(
@@ -203,7 +206,7 @@ class Learning(Panel):
         self.norms.move(norms, self._settings[2])
         return self._error + self._in_words(norms)
 
-    def _in_words(self, norms: np.ndarray) -> str:  # type: ignore[type-arg]
+    def _in_words(self, norms: NDArray[np.float64]) -> str:
         waiting = " Other settings are chosen: press Train." * (self._read() != self._settings)
         optimizer, lr, max_norm, accumulate = self._settings
         clip = "not clipped" if max_norm is None else f"clipped at {max_norm:g}"

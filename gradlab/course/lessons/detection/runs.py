@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -124,8 +125,8 @@ def _watched(
             continue
         since = taken[curves["steps"][-1] if curves["steps"] else 0 :]
         norms = np.mean([one.norms for one in since], 0)
-        row = (step.number, measure(), np.mean([one.loss for one in since]))
-        row = (*row, np.max([one.total_norm for one in since]), *norms)
+        loss, largest = fmean(one.loss for one in since), max(one.total_norm for one in since)
+        row: tuple[Any, ...] = (step.number, measure(), loss, largest, *norms)
         for curve, value in zip(curves.values(), row, strict=True):
             curve.append(_digits(float(value)) if curve is not curves["steps"] else value)
     return curves, taken
@@ -138,17 +139,18 @@ def _digits(value: float) -> float:
 def _begun(cell: Cell) -> nn.Sequential:
     model = models.detector(cell["width"], norm=cell["norm"]).to(device.best())
     if cell["start"] != "scratch":
-        model.backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
-        model.backbone.requires_grad_(cell["start"] == "pretrained")
+        backbone = model.get_submodule("backbone")
+        backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
+        backbone.requires_grad_(cell["start"] == "pretrained")
     return model
 
 
 @lru_cache(maxsize=1)
 def pretrained(width: int, seed: int) -> dict[str, Tensor]:
     """A backbone that has learned which of ten photographs a grey patch comes from."""
-    model = models.detector(width)
+    backbone = models.detector(width).get_submodule("backbone")
     classifier = nn.Sequential(
-        model.backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10)
+        backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10)
     )
     optimizer = torch.optim.AdamW(classifier.parameters(), 5e-3)
     patches = data.load("patches")
@@ -157,7 +159,7 @@ def pretrained(width: int, seed: int) -> dict[str, Tensor]:
         brightness = images.mean(1, keepdim=True)
         F.cross_entropy(classifier(brightness), labels).backward()
         optimizer.step()
-    state: dict[str, Tensor] = model.backbone.state_dict()
+    state: dict[str, Tensor] = backbone.state_dict()
     return state
 
 

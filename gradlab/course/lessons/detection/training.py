@@ -120,7 +120,7 @@ def accumulate_(model: nn.Module, micro_batches: Sequence[Batch]) -> float:
     total = 0.0
     for inputs, wanted in micro_batches:
         part = loss(model(inputs), wanted, objects)
-        part.backward()  # type: ignore[no-untyped-call]
+        part.backward()
         total += float(part.detach())
     return total
 
