@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from test_lessons_cliff_panel import recorded as run_of
+from test_lessons_thresholds_panels import RECORDS
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
@@ -15,6 +16,7 @@ from gradlab import clip, panels
 from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
+    averaging,
     cliff,
     detection,
     features,
@@ -25,6 +27,8 @@ from gradlab.course.lessons import (
     report_card,
     rules,
     samples,
+    scenes,
+    thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
 
@@ -61,6 +65,17 @@ def _grid():
     return grids.panel(Records((), tuple(rows)), "lr", "max_norm", curves=curves)
 
 
+def _averages():
+    model = nn.Linear(1, 1, bias=False)
+
+    def steps():
+        for value in torch.linspace(0.1, 0.9, 8).tolist():
+            yield nn.init.constant_(model.weight, value)
+
+    run = averaging.keep(model, steps(), every=1)
+    return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
 def _learning():
     pictures = [data.composites(split, 8, size=48) for split in ("train", "test")]
     return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
@@ -87,6 +102,17 @@ def _samples():
     return samples.panel({"a": torch.randn(20, 3, 2) * scales + 1})
 
 
+@functools.cache
+def watched_readers(task):
+    """Readers of a task, after two and four steps; of strips one that was stopped after two."""
+    other, steps = ("short", 2) if task == "strips" else ("pre-norm", 4)
+    model = "CRNN" if task == "strips" else "pre-norm"
+    return {
+        "RNN": scenes.watch(task, "RNN", lr=0.01, steps=4, every=2, scenes=3),
+        other: scenes.watch(task, model, lr=0.01, steps=steps, every=2, scenes=3),
+    }
+
+
 def _sparsity():
     batches = list(data.load("patches").batches(16, seed=1, steps=1))
     return panels.sparsity(network(), batches, fewer(data.load("patches", "test"), 20).accuracy)
@@ -99,6 +125,10 @@ def _steer():
 
 
 PANELS = {
+    "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
+    "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
+    "averages": _averages,
+    "claimed": lambda: thresholds.claimed_panel(RECORDS),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
@@ -109,6 +139,7 @@ PANELS = {
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
+    "preview": lambda: averaging.preview_panel(data.photographs(16)),
     "race": _race,
     "recorded": lambda: panels.threshold(recording()),
     "recurrence": lambda: growth.recurrence_panel(length=10),
@@ -117,6 +148,9 @@ PANELS = {
     "sees": lambda: detection.sees_panel(
         models.detector(4), {"faces": data.composites("test", 4, size=48)}
     ),
+    "scene gradient": lambda: scenes.gradient_panel(watched_readers("order")),
+    "scene reading": lambda: scenes.reading_panel(watched_readers("strips")),
+    "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),

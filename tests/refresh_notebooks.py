@@ -38,7 +38,7 @@ METADATA = {
     },
     "language_info": {"name": "python"},
 }
-CELL_METADATA = {"jupyter", "slideshow", "tags"}
+CELL_METADATA = {"jp-MarkdownHeadingCollapsed", "jupyter", "slideshow", "tags"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PNG_MARGINS = {b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -116,6 +116,9 @@ WORDS = {
     "S2-3": "depends",
     "S2-4": "depends",
     "S4-3": "depends",
+    "S3-8": "depends",
+    "S3-9": "depends",
+    "S3-10": "fails",
 }
 
 

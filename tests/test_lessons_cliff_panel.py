@@ -43,14 +43,17 @@ def test_the_paths_in_the_picture_are_those_walked_one_by_one(walk, start):
 
 def test_a_step_off_the_wall_leaves_the_picture_and_a_clipped_one_stays(walk):
     wild, tame = walk.paths
-    assert (wild.end.get_marker(), tame.end.get_marker()) == ("X", "o")
+    assert (wild.distance.get_text(), tame.distance.get_text()) == ("16.7 away", "")
+    assert tame.end.get_marker() == "o"
     end = np.ravel(wild.end.get_data())
     assert np.isclose(end, WINDOW).any()
     assert ((end >= WINDOW[0]) & (end <= WINDOW[1])).all()
-    assert "Without clipping: out of the picture, at w = 12.9, b = 12.1" in walk.readout
+    assert "Without clipping: out of the picture, at w = 12.9, b = 12.1, 16.7 from" in walk.readout
     assert "Clipped to max_norm = 0.1, in 1 of them" in walk.readout
     landing, near = walk.landings
-    assert (landing.end.get_marker(), near.end.get_marker()) == ("X", "o")
+    assert (landing.distance.get_text(), near.end.get_marker()) == ("16.7 away", "o")
+    _, sides, turned = (len(landing.end.get_marker()), *landing.end.get_marker()[::2])
+    assert (sides, turned) == (3, pytest.approx(-90, abs=1))  # to the right, nearly level
     assert near.end.get_xdata()[0] == pytest.approx(0.1, rel=1e-3)
 
 
@@ -214,7 +217,8 @@ def test_the_curves_go_up_to_the_step_on_the_slider_and_stay_within_the_axes(con
                 low, high = trace.line.axes.get_ylim()
                 expected = np.clip(values[: step + 1], low, high)
                 np.testing.assert_array_equal(trace.line.get_ydata(), expected)
-                assert trace.cross.get_visible() == (name == "free" and step >= 2)
+                assert trace.cross.get_visible() == (name == "free" and step >= 3)
+                assert np.ravel(trace.cross.get_data()).tolist() == [len(run), high]
                 assert trace.now.get_visible() != trace.cross.get_visible()
 
 

@@ -8,7 +8,7 @@ import torch
 
 from gradlab.course import models
 from gradlab.course.lessons import growth
-from gradlab.course.lessons.growth import depth, recurrence
+from gradlab.course.lessons.growth import depth, depth_controls, recurrence
 from gradlab.course.lessons.growth.picture import HIGHEST, LOWEST, draw_curve, draw_growth
 from gradlab.course.lessons.growth.words import edges
 from gradlab.panels.live import subplots
@@ -67,7 +67,7 @@ def test_the_depth_panel_says_what_each_layer_multiplies_by():
     panel = growth.depth_panel(30, gain=1.2)
     line, _, _ = drawn(panel.arriving)
     factor = (line[0] / line[-1]) ** (1 / 29)
-    assert panel.readout.startswith("depth 30, gain 1.20, relu: the gradient that arrives")
+    assert panel.readout.startswith("depth 30, gain 1.20 (critical: 1.41), relu: the gradient")
     assert f"is {number(line[0])} times the last layer's" in panel.readout
     assert f"multiplies it by {number(factor)} (predicted 0.849)" in panel.readout
 
@@ -78,12 +78,19 @@ def test_vanishing_and_exploding_are_two_ends_of_the_depth_panels_slider():
     assert "the gradient is exactly zero in 49 of 50 layers" in panel.readout
     assert "99 exactly zero" in panel.readout
     panel.gain.value = panel.gain.max
-    assert "above 1e+12" in panel.readout
+    assert "above 1e+08" in panel.readout
     panel.activation.value, panel.depth.value = "linear", panel.depth.max
     assert "the gradient has overflowed in" in panel.readout
     assert "infinite or NaN" in panel.readout
     panel.depth.value = panel.depth.min
     assert "one layer, nothing to multiply" in panel.readout
+
+
+@pytest.mark.parametrize(("activation", "gain"), depth_controls.CRITICAL.items())
+def test_at_its_critical_gain_a_chain_passes_a_gradient_on_as_it_came(activation, gain):
+    """For tanh it is a limit: at gain 1 the units go on shrinking, and end where tanh is linear."""
+    factor = depth.expected(400, gain=gain, activation=activation).factor
+    assert factor == pytest.approx(1, abs=0.01)
 
 
 def test_the_depth_panel_names_its_switches():
@@ -115,6 +122,7 @@ def test_the_depth_panel_leaves_torchs_generator_alone():
         {"length": 100, "radius": 0.5, "keep_bias": 5.0},
         {"radius": 0.0},
         {"radius": 2.0, "length": 80},
+        {"radius": 2.0, "inputs": 1.0},
     ],
     ids=str,
 )
@@ -122,7 +130,7 @@ def test_the_recurrence_panel_draws_what_the_networks_measure(state):
     panel = growth.recurrence_panel(seed=2)
     for name, value in state.items():
         getattr(panel, name).value = value
-    told = {"radius": 1.1, "length": 60, "keep_bias": 1.0} | state
+    told = {"radius": 1.1, "length": 60, "keep_bias": 1.0, "inputs": 0.1} | state
     for name, curve in panel.curves.items():
         norms = recurrence.state_gradients(name, seed=2, **told)
         line, beyond, lost = drawn(curve)
@@ -135,18 +143,18 @@ def test_the_recurrence_panel_draws_what_the_networks_measure(state):
 
 def test_the_recurrence_panel_says_what_is_left_at_the_first_step():
     panel = growth.recurrence_panel(0.9, length=40, keep_bias=2.0)
-    assert panel.readout.startswith("radius 0.900, 40 steps, gate bias 2.00: ")
+    assert panel.readout.startswith("radius 0.900, 40 steps, gate bias 2.00, inputs 0.100: ")
     for name, curve in panel.curves.items():
         assert f"{number(drawn(curve)[0][0])} ({name})" in panel.readout
     assert f"multiplied 39 times, is {number(0.9**39)}" in panel.readout
     panel.length.value = 1
-    assert panel.readout.endswith("1 step, gate bias 2.00: one step, nothing to multiply.")
+    assert panel.readout.endswith("gate bias 2.00, inputs 0.100: one step, nothing to multiply.")
 
 
 def test_the_recurrence_panel_goes_back_to_its_first_picture():
     panel = growth.recurrence_panel(length=10)
     first = panel.readout, panel.picture.png
-    for control, value in zip(panel.controls, (1.5, 20, 3.0), strict=True):
+    for control, value in zip(panel.controls, (1.5, 20, 3.0, 0.5), strict=True):
         control.value = value
         assert (panel.readout, panel.picture.png) != first
     panel.reset_button.click()
@@ -165,10 +173,10 @@ def test_what_the_axis_cannot_hold_stays_in_sight_on_its_edge():
 
 
 def test_what_stands_on_the_edge_is_counted_in_words():
-    assert edges([1.0, 1e12, 1e-12]) == ""
+    assert edges([1.0, 1e8, 1e-8]) == ""
     assert edges([1e13, 1e-13, 1e-14, 0.0, math.inf, math.nan, 1.0]) == (
         " On the edge of the picture: "
-        "1 above 1e+12, 2 below 1e-12, 1 exactly zero, 2 infinite or NaN."
+        "1 above 1e+08, 2 below 1e-08, 1 exactly zero, 2 infinite or NaN."
     )
 
 
@@ -189,6 +197,10 @@ def test_what_stands_on_the_edge_is_counted_in_words():
         (
             lambda: growth.recurrence_panel(keep_bias=-1),
             "keep_bias must be a number from 0 to 6, got -1",
+        ),
+        (
+            lambda: growth.recurrence_panel(inputs=2),
+            "inputs must be a number from 0 to 1, got 2",
         ),
     ],
 )

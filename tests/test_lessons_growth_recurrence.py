@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gradlab.course.lessons.growth import recurrence
-from gradlab.course.lessons.growth.recurrence import CELLS, INPUT_SCALE, state_gradients
+from gradlab.course.lessons.growth.recurrence import CELLS, state_gradients
 
 MODULES = {
     "tanh RNN": (nn.RNNCell, 1),
@@ -31,7 +31,7 @@ def test_it_is_the_product_of_the_steps_jacobians_of_torchs_own_cells(name):
     cell = module(hidden, hidden).double()
     w_ih, w_hh = recurrence.scaled_weights(blocks, hidden, 0)
     with torch.no_grad():
-        cell.weight_ih.copy_(w_ih)
+        cell.weight_ih.copy_(0.3 * w_ih)
         cell.weight_hh.copy_(radius * w_hh)
         cell.bias_ih.zero_()
         cell.bias_hh.zero_()
@@ -57,7 +57,13 @@ def test_it_is_the_product_of_the_steps_jacobians_of_torchs_own_cells(name):
         oracle.append(gradient.norm().item())
 
     found = state_gradients(
-        name, radius=radius, length=length, keep_bias=keep_bias, hidden=hidden, batch=batch
+        name,
+        radius=radius,
+        length=length,
+        keep_bias=keep_bias,
+        inputs=0.3,
+        hidden=hidden,
+        batch=batch,
     )
     np.testing.assert_allclose(found, oracle[::-1], rtol=1e-5)
 
@@ -81,7 +87,7 @@ def test_every_block_of_the_recurrent_matrix_has_the_spectral_radius(blocks):
 def test_inputs_reach_each_unit_with_the_standard_deviation_that_is_told():
     w_ih, _ = recurrence.scaled_weights(4, 32, 0)
     _, sequence = drawn(100, 32, 16)
-    assert (sequence @ w_ih.T).std().item() == pytest.approx(INPUT_SCALE, rel=0.05)
+    assert (sequence @ w_ih.T).std().item() == pytest.approx(1, rel=0.05)
 
 
 @pytest.mark.parametrize("radius", [0.5, 1.0, 1.5])
@@ -98,6 +104,28 @@ def test_tanh_holds_back_what_explodes_and_speeds_up_what_vanishes():
             for name in ("linear RNN", "tanh RNN")
         )
         assert tanh < linear
+
+
+def test_a_tanh_network_of_radius_2_explodes_more_slowly_than_its_radius():
+    """Chaos (Sompolinsky et al. 1988): exponential for as long as one looks, far below 2^t."""
+    mean = np.mean(
+        [
+            np.log10(state_gradients("tanh RNN", radius=2, length=200, hidden=100, seed=seed))
+            for seed in range(3)
+        ],
+        axis=0,
+    )
+    assert mean[140] > 2
+    assert mean[0] > mean[100] + 2 > mean[140] + 3
+    assert mean[0] < 0.5 * 199 * math.log10(2)
+
+
+def test_large_inputs_make_vanish_what_small_ones_let_explode():
+    small, large = (
+        state_gradients("tanh RNN", radius=1.5, length=60, hidden=100, inputs=inputs)[0]
+        for inputs in (0.0, 1.0)
+    )
+    assert large < 1e-2 < 1e2 < small
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])

@@ -17,7 +17,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, PngImagePlugin
 
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
-MARK = "# NBVAL_CHECK_OUTPUT"
+MARK = "nbval-check-output"
+"""The tag of a cell whose printed output nbval compares with what is stored."""
+CHECKED = "## Checked by the tests"
+SETS_A_SLIDER = re.compile(r"\.value = ")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -29,13 +32,16 @@ def has_picture(cell):
     return any("image/png" in output.get("data", {}) for output in cell.get("outputs", ()))
 
 
+def is_marked(cell):
+    return cell.cell_type == "code" and MARK in cell.metadata.get("tags", ())
+
+
 def compared_cells(notebook):
     """The cells that nbval compares with something: marked, run, and with stored text."""
     return [
         cell
         for cell in notebook.cells
-        if cell.cell_type == "code"
-        and MARK in (line.strip() for line in cell.source.splitlines())
+        if is_marked(cell)
         and cell.execution_count is not None
         and "".join(map(refresh_notebooks.text_of, cell.outputs)).strip()
     ]
@@ -44,7 +50,7 @@ def compared_cells(notebook):
 def nothing_compared(notebook):
     """The marked cells of which nbval would compare nothing, and say `passed`."""
     compared = compared_cells(notebook)
-    return [cell for cell in notebook.cells if MARK in cell.source and cell not in compared]
+    return [cell for cell in notebook.cells if is_marked(cell) and cell not in compared]
 
 
 # The notebooks of the course
@@ -87,6 +93,19 @@ def test_marked_cells_exist_and_compare_something(path):
     assert nothing_compared(notebook) == []
 
 
+@each_notebook
+def test_checks_are_out_of_the_readers_way(path):
+    """A mark is a tag. What only moves sliders stands in a last section, which opens closed."""
+    cells = nbformat.read(path, as_version=4).cells
+    (start,) = [k for k, cell in enumerate(cells) if cell.source.startswith(CHECKED)]
+    lesson, last = cells[:start], cells[start + 1 :]
+    assert cells[start].metadata.get("jp-MarkdownHeadingCollapsed") is True
+    assert last
+    assert all(map(is_marked, last))
+    assert not [cell.source for cell in lesson if SETS_A_SLIDER.search(cell.source)]
+    assert not [cell.source for cell in cells if "# NBVAL" in cell.source]
+
+
 # The machinery, on notebooks made here
 
 
@@ -98,8 +117,8 @@ def stored(path, *cells):
 def marked(source, text, execution_count=1):
     """A marked cell that had printed `text` when it was stored."""
     outputs = [new_output("stream", name="stdout", text=text)] if text else []
-    source = f"{MARK}\n{source}"
-    return new_code_cell(source, execution_count=execution_count, outputs=outputs)
+    tags = {"tags": [MARK]}
+    return new_code_cell(source, execution_count=execution_count, outputs=outputs, metadata=tags)
 
 
 def nbval(*paths):

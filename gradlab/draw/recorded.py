@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from gradlab.draw.firing import Coefficients, Firing, draw_coefficients, draw_firing
@@ -106,6 +107,7 @@ def draw_course(axes: Axes, steps: int, key: int) -> Course:
         key: columns of the legend, above the axes.
     """
     axes.set(yscale="log", xlim=(-0.5, steps - 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(labelbottom=False)
     (before,) = axes.plot([], [], color=BEFORE, linewidth=1, label="before")
     (after,) = axes.plot([], [], color=AFTER, linewidth=1, label="after")

@@ -1,4 +1,4 @@
-"""Accuracy over sparsity: the axis, an amount on it, and a curve with its spread."""
+"""Accuracy over sparsity: the axis, an amount on it, and a curve with its runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
@@ -52,41 +52,46 @@ def on_sparsity_axis(amount: float) -> float:
 
 
 @dataclass(frozen=True)
-class Band:
-    """The artists of ``draw_band``: a line through the middle, and the spread around it."""
+class Curve:
+    """The artists of ``draw_curve``: a thin line for each run, and one through their mean."""
 
+    runs: LineCollection
     line: Line2D
-    area: PolyCollection
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
-        return self.area, self.line
+        return self.runs, self.line
 
-    def move(self, amounts: ArrayLike, low: ArrayLike, middle: ArrayLike, high: ArrayLike) -> None:
-        """Show other values at other amounts, shapes (n,)."""
-        x = [on_sparsity_axis(amount) for amount in np.asarray(amounts).tolist()]
-        self.line.set_data(x, np.asarray(middle))
-        border = np.concatenate([np.asarray(low), np.asarray(high)[::-1]])
-        self.area.set_verts([np.stack([np.array(x + x[::-1]), border], 1)])
+    def move(self, amounts: ArrayLike, runs: ArrayLike) -> None:
+        """Show other values, shape (runs, n), at other amounts, shape (n,)."""
+        x = np.array([on_sparsity_axis(amount) for amount in np.asarray(amounts).tolist()])
+        values = np.asarray(runs, np.float64)
+        self.runs.set_segments([np.stack([x, run], 1) for run in values])
+        self.line.set_data(x, values.mean(0))
 
 
-def draw_band(axes: Axes, label: str, number: int) -> Band:
-    """Draw an empty line with a band around it on axes from ``draw_sparsity_axis``.
+def draw_curve(axes: Axes, label: str, number: int) -> Curve:
+    """Draw an empty line, and thin ones for its runs, on axes from ``draw_sparsity_axis``.
 
     Args:
         axes: where.
         label: for the legend.
         number: 0 to 6, of its colour and marker.
     """
-    color = _COLORS[number]
+    color = curve_color(number)
+    runs = LineCollection([], colors=color, linewidths=0.7, alpha=0.6)
+    axes.add_collection(runs, autolim=False)
     look: Any = {
         "markersize": 4.5,
-        "linewidth": 1.5,
+        "linewidth": 1.8,
         "markeredgecolor": "white",
         "markeredgewidth": 0.4,
     }
     (line,) = axes.plot([], [], _LINES[number], color=color, label=label, **look)
-    area = PolyCollection([], facecolors=color, alpha=0.15, linewidths=0, edgecolors="none")
-    axes.add_collection(area, autolim=False)
-    return Band(line, area)
+    return Curve(runs, line)
+
+
+def curve_color(number: int) -> str:
+    """The colour of the curve of that number, 0 to 6."""
+    return _COLORS[number]

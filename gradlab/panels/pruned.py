@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gradlab import prune
 from gradlab.arguments import one_of, within
-from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
+from gradlab.draw.sparsity import draw_curve, draw_sparsity_axis, on_sparsity_axis
 from gradlab.draw.style import THRESHOLD
 from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
 from gradlab.panels.background import Background
@@ -122,7 +122,7 @@ class SparsityPanel(Panel):
         most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
 
         self._marker = draw_sparsity_axis(left, "accuracy on unseen data")
-        self.curve = draw_band(left, "measured", 0)
+        self.curve = draw_curve(left, "measured", 0)
         (self.dot,) = left.plot([], [], "o", color=THRESHOLD, markersize=9, zorder=5)
         self.shares = draw_shares(right, names, some.counts.sum(1).tolist())
         self.scores = draw_scores(below, EDGES, most)
@@ -145,7 +145,7 @@ class SparsityPanel(Panel):
         self.holes.move(np.where(stays, self._weights, np.nan))
 
         curve = [self._measured.get((importance, scope, at), np.nan) for at in GRID]
-        self.curve.move(GRID, curve, curve, curve)
+        self.curve.move(GRID, [curve])
         accuracy = self._measured.get(self._setting)
         self.dot.set_data([on_sparsity_axis(amount)], [accuracy or 0.0])
         self.dot.set_visible(accuracy is not None)

@@ -123,7 +123,8 @@ class Ledger:
             one = entry.statement
             moved = entry.verdict is not None and entry.verdict.sensitive
             word = entry.word + ", sensitive to its cut-off" * moved
-            lines.append(in_markdown(one.number, one.says, word, entry.number))
+            number = one.number.replace("-", "\N{NON-BREAKING HYPHEN}")
+            lines.append(in_markdown(number, one.says, word, entry.number))
         return "\n".join(lines)
 
 

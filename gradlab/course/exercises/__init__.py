@@ -38,6 +38,7 @@ _FROM_EASY_TO_HARD = (
     "autoclip",
     "mask",
     "zeros",
+    "columns",
     "amount",
     "taylor",
     "cubic",
@@ -54,6 +55,8 @@ _FROM_EASY_TO_HARD = (
     "iou",
     "ap",
     "normaliser",
+    "isolated",
+    "attention",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

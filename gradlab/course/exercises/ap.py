@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -82,7 +82,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=average_precision,
-    cases=cases.rankings,
+    cases=samples.rankings,
     laws=(MISSED, PERFECT, TAIL),
     hints=(
         "At the k-th detection, precision is the number of right ones among the first k, divided "

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -103,7 +103,7 @@ exercise = Exercise(
     lines=4,
     spec=spec,
     answer=intersection_over_union,
-    cases=cases.boxes,
+    cases=samples.boxes,
     laws=(APART, SELF, INSIDE, EMPTY),
     hints=(
         "What both cover is a box, too. Where is its left side: at the smaller or at the larger of "

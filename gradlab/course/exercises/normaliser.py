@@ -3,7 +3,7 @@
 import torch
 
 from gradlab.course.exercises.by_global_norm import same_direction
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import UNTOUCHED, Law
 from gradlab.course.exercises.checking.values import agree
@@ -75,7 +75,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=gradient_of_the_large_batch,
-    cases=cases.counted_gradients,
+    cases=samples.counted_gradients,
     laws=(DIRECTION, ALIKE),
     hints=(
         "A micro-batch with one object and one with nine: whose gradient should count for more?",

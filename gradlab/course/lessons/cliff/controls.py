@@ -23,7 +23,7 @@ from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
 
 WINDOW = np.array([[3.5, -3.2], [6.0, -0.7]])  # lower and upper corner: (w, b)
-STARTS = {"on the wall": (4.3, -2.18), "above the wall": (4.6, -1.8), "on the plain": (5.7, -1.1)}
+STARTS = {"on the wall": (4.3, -2.18), "on the slope": (4.6, -1.8), "on the plain": (5.7, -1.1)}
 STEPS = 50
 # Whole tenths of a decade, written as a reader would: 0.01, 0.0126, 0.0158 ... 100
 _SETTINGS = tuple(float(f"{10 ** (tenth / 10):.3g}") for tenth in range(-20, 21))
@@ -152,15 +152,17 @@ class Cliff(Panel):
     def _move(self, path: int, points: Floats, losses: Floats) -> str:
         """Move one path in all three pictures; say where it ends."""
         end, there = last_seen(points, WINDOW)
-        self.paths[path].move(points[:, 0], points[:, 1], end, left=not there)
+        away = float(np.linalg.norm(points[-1] - points[0]))
+        self.paths[path].move(points[:, 0], points[:, 1], end, away=None if there else away)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
-        self.landings[path].move([0, first], losses[:2], landing, left=not near)
+        self.landings[path].move([0, first], losses[:2], landing, away=None if near else first)
         steps = np.arange(len(losses))
         self.falls[path].move(steps, losses, (steps[-1], losses[-1]))
         w, b = points[-1]
         out = "" if there else "out of the picture, "
-        return f"{out}at w = {number(w)}, b = {number(b)}, loss {number(losses[-1])}"
+        place = f"{out}at w = {number(w)}, b = {number(b)}"
+        return f"{place}, {number(away)} from the start, loss {number(losses[-1])}"
 
 
 def _count(steps: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
+
+from gradlab.draw.style import axes_of
 
 _LEVELS = (0.001, 0.01, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.4)
 _NAMED = {0.01: (3.82, -1.67), 0.05: (4.05, -1.25), 0.07: (4.36, -0.9), 0.2: (3.58, -2.0)}
@@ -22,20 +26,41 @@ class Path:
 
     way: Line2D
     end: Line2D
+    distance: Annotation
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
-        return self.way, self.end
+        return self.way, self.end, self.distance
 
-    def move(self, x: ArrayLike, y: ArrayLike, end: ArrayLike, *, left: bool = False) -> None:
+    def move(
+        self, x: ArrayLike, y: ArrayLike, end: ArrayLike, *, away: float | None = None
+    ) -> None:
         """Go through other points, shapes (n,), to ``end``, shape (2,).
 
-        The end is a dot, or a cross where the path has ``left`` the picture.
+        The end is a dot; where the path has left the picture, an arrow that leaves it too, and how
+        far ``away`` from the start the path went on to.
         """
         self.way.set_data(np.asarray(x), np.asarray(y))
         self.end.set_data(*np.asarray(end)[:, None])
-        self.end.set_marker("X" if left else "o")
+        self.end.set_marker("o" if away is None else (3, 0, self._heading(end)))
+        self.end.set_markersize(9 if away is None else 13)
+        self.distance.set_text("" if away is None else f"{away:.3g} away")
+        self.distance.xy = tuple(np.asarray(end).tolist())
+        below, above = axes_of(self.way).get_ylim()
+        low = np.asarray(end)[1] < (below + above) / 2
+        self.distance.set_position((-18, 22 if low else -4))
+        self.distance.set_verticalalignment("bottom" if low else "top")
+
+    def _heading(self, end: ArrayLike) -> int:
+        """Degrees by which a marker that points up is turned to point where the path left."""
+        here = np.asarray(self.way.get_xydata(), np.float64)
+        axes = axes_of(self.way)
+        (low, high), (below, above) = axes.get_xlim(), axes.get_ylim()
+        inside = ((here >= (low, below)) & (here <= (high, above))).all(-1)
+        points = axes.transData.transform([here[np.flatnonzero(inside)[-1]], np.asarray(end)])
+        across, up = points[1] - points[0]
+        return round(math.degrees(math.atan2(up, across))) - 90
 
 
 def draw_path(axes: Axes, label: str, color: str) -> Path:
@@ -49,7 +74,9 @@ def draw_path(axes: Axes, label: str, color: str) -> Path:
     (way,) = axes.plot([], [], "o-", color=color, linewidth=1.6, markersize=3.5, label=label)
     (end,) = axes.plot([], [], color=color, markersize=9, markeredgecolor="white", clip_on=False)
     end.set_zorder(5)
-    return Path(way, end)
+    beside: Any = {"xytext": (0, 0), "textcoords": "offset points", "ha": "right"}
+    distance = axes.annotate("", (0, 0), color=color, fontsize=10, **beside)
+    return Path(way, end, distance)
 
 
 def draw_surface(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Line2D:
@@ -133,7 +160,7 @@ def draw_profile(axes: Axes, distances: ArrayLike, highest: float) -> Profile:
     axes.set_title("From the start straight against its gradient")
     (ground,) = axes.plot(far, 0 * far, color="#444444")
     (promise,) = axes.plot(far, 0 * far, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
-    promise.set_label("what the gradient promises")
+    promise.set_label("what the gradient predicts")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.04))
     return Profile(ground, promise)
 

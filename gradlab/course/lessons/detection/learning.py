@@ -70,8 +70,8 @@ def learning_panel(
 class Learning(Panel):
     """See ``learning_panel``. ``model`` is the detector, ``taken`` its steps so far."""
 
-    model: nn.Sequential
     children: Any
+    model: nn.Sequential
 
     def __init__(
         self, pictures: Pictures, test: Composites, steps: int, width: int, batch_size: int

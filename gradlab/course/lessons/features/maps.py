@@ -32,7 +32,7 @@ def fit(by: str, vectors: Floats, labels: Labels, k: int, *, seed: int) -> Map:
 
     Args:
         by: ``"none"``, for k = d: leaves them as they are; ``"pca"``: the directions in which they
-            differ most, which know nothing of labels; ``"random"``: directions by dice, which have
+            differ most, which know nothing of labels; ``"random"``: random directions, which have
             not even seen the vectors; ``"linear"``, ``"relu"`` (with a hidden layer of 64) or
             ``"lstm"`` (reads the vector in 7 pieces, with a state of 64, and maps the last state
             linearly): trained together with a linear classifier, which is thrown away; 300 steps
@@ -40,7 +40,7 @@ def fit(by: str, vectors: Floats, labels: Labels, k: int, *, seed: int) -> Map:
         vectors: (n, d), finite; they must differ.
         labels: (n,), from 0.
         k: numbers that are left, from 1 to d.
-        seed: of the dice, and of a learned map's first weights and order of batches.
+        seed: of the random directions, and of a learned map's first weights and order of batches.
 
     Raises:
         ValueError: an argument is none of these, or an LSTM is to read vectors that 7 does not

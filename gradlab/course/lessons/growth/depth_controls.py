@@ -21,6 +21,8 @@ DEEPEST, HIGHEST_GAIN = 64, 5.0
 WIDTH = BATCH = 64
 # A drop-down shows the value None as nothing chosen.
 NORMS: dict[str, Norm] = {"none": None, "layer": "layer", "batch": "batch"}
+# Of a plain chain: at this gain a layer passes a gradient on as long as it came, on average.
+CRITICAL = {"linear": 1.0, "relu": 2**0.5, "tanh": 1.0}
 
 
 def depth_panel(
@@ -105,6 +107,7 @@ class Depth(Panel):
         self.weights = draw_curve(axes, "of the layer's weight", orange, "s")
         self.weights_law = draw_law(axes, "predicted", orange)
         draw_key(axes, columns=4)
+        axes.text(DEEPEST, 1.2, "at the critical gain", color="#777777", fontsize=8, ha="right")
         laws = self.arriving_law, self.weights_law
         return LivePicture(figure, [*laws, *self.arriving.artists, *self.weights.artists])
 
@@ -143,7 +146,9 @@ class Depth(Panel):
         self.weights.move(layers, found.weights)
         self.weights_law.set_data(layers, mean.weights)
         said = "".join([", residual" * residual, f", {norm} norm" if norm else ""])
-        what = f"depth {depth}, gain {number(gain)}, {activation}{said}"
+        critical = None if said else CRITICAL.get(activation)
+        beside = f" (critical: {number(critical)})" if critical else ""
+        what = f"depth {depth}, gain {number(gain)}{beside}, {activation}{said}"
         return f"{what}: {_in_words(found, mean)}{edges([*found.arriving, *found.weights])}"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from gradlab.draw.figure import powers_of_ten
 
-LOWEST, HIGHEST = 1e-12, 1e12
+LOWEST, HIGHEST = 1e-8, 1e8
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def draw_growth(axes: Axes, longest: int, xlabel: str, ylabel: str) -> None:
     axes.set(xlim=(0, longest + 1), yscale="log", ylim=(LOWEST, HIGHEST))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.axhline(1, color="#BBBBBB", linewidth=1, zorder=1)
-    axes.set_yticks(10.0 ** np.arange(-12, 13, 4))
+    axes.set_yticks(10.0 ** np.arange(-8, 9, 2))
     axes.yaxis.set_major_formatter(powers_of_ten())
     axes.minorticks_off()
 

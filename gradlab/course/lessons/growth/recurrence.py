@@ -14,8 +14,6 @@ from torch import Tensor
 
 from gradlab.arguments import one_of, whole, within
 
-INPUT_SCALE = 0.1  # small enough that tanh and the gates start where they are nearly linear
-
 
 @dataclass(frozen=True)
 class _Cell:
@@ -53,6 +51,7 @@ def state_gradients(
     radius: float,
     length: int,
     keep_bias: float = 1.0,
+    inputs: float = 0.1,
     hidden: int = 32,
     batch: int = 16,
     seed: int = 0,
@@ -63,12 +62,13 @@ def state_gradients(
     is what step t + 1 is handed: ``h(t)``, for the LSTM ``(h(t), c(t))``. Weights are normal; every
     square block of the recurrent matrix is then scaled to the spectral radius asked for (its
     largest |eigenvalue|): the one block of an RNN, and the block of each gate and of the candidate
-    of an LSTM (4) and a GRU (3). Another radius is the same network, rescaled. Inputs are normal,
-    reach each unit with a standard deviation of 0.1, and are the same for all cells.
+    of an LSTM (4) and a GRU (3). Another radius is the same network, rescaled. Inputs are normal
+    and the same for all cells.
 
     Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
     networks", section 2.1; Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (LSTM with a forget
-    gate); Cho et al. 2014 (GRU); Jozefowicz, Zaremba & Sutskever 2015, section 2.2 (its bias of 1).
+    gate); Cho et al. 2014 (GRU); Jozefowicz, Zaremba & Sutskever 2015, section 2.2 (its bias of 1);
+    Sompolinsky, Crisanti & Sommers 1988, "Chaos in random neural networks" (tanh, radius above 1).
 
     Args:
         cell: one of ``CELLS``.
@@ -76,6 +76,8 @@ def state_gradients(
         length: number of steps, 1 or more.
         keep_bias: bias of the gate that keeps the state (the LSTM's forget gate f, the GRU's update
             gate z, as torch names them); other biases are 0. RNNs have no gate, and ignore it.
+        inputs: standard deviation with which the inputs reach each unit, dimensionless, 0 or more.
+            Large ones drive tanh and the gates to where they are flat.
         hidden: units.
         batch: sequences, over all of which the norm is taken.
         seed: of weights, inputs and upstream.
@@ -85,7 +87,7 @@ def state_gradients(
         autograd in float32: an overflow there is infinite or NaN, an underflow is zero.
 
     Raises:
-        ValueError: an unknown cell, radius below 0 or not finite, length below 1.
+        ValueError: an unknown cell, radius or inputs below 0 or not finite, length below 1.
 
     Note:
         A long reach of the gradient is not yet a memory: it says that the state could still be
@@ -98,6 +100,7 @@ def state_gradients(
     """
     one_of("cell", cell, CELLS)
     within("radius", radius, 0)
+    within("inputs", inputs, 0)
     whole("length", length)
     kind = _CELLS[cell]
     w_ih, w_hh = scaled_weights(kind.blocks, hidden, seed)
@@ -106,7 +109,7 @@ def state_gradients(
         bias[hidden : 2 * hidden] = (
             keep_bias  # the second block, in an LSTM (ifgo) as in a GRU (rzn)
         )
-    weights = w_ih, radius * w_hh, bias, torch.zeros_like(bias)
+    weights = inputs * w_ih, radius * w_hh, bias, torch.zeros_like(bias)
 
     random = torch.Generator().manual_seed(seed)
     upstream = torch.randn(batch, hidden, generator=random)
@@ -147,9 +150,9 @@ def expected(radius: float, length: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def scaled_weights(blocks: int, hidden: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Input weights, and recurrent weights whose every block has spectral radius 1."""
+    """Input weights that keep the inputs' size, and recurrent ones: every block has radius 1."""
     random = torch.Generator().manual_seed(seed)
-    w_ih = torch.randn(blocks * hidden, hidden, generator=random) * INPUT_SCALE / hidden**0.5
+    w_ih = torch.randn(blocks * hidden, hidden, generator=random) / hidden**0.5
     w_hh = torch.randn(blocks, hidden, hidden, generator=random)
     radius = torch.linalg.eigvals(w_hh).abs().amax(1)
     return w_ih, (w_hh / radius[:, None, None]).view(-1, hidden)

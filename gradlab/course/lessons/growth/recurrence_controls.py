@@ -13,11 +13,16 @@ from gradlab.draw.style import BEFORE, CYCLE
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
 
-LARGEST_RADIUS, LONGEST, LARGEST_BIAS = 2.0, 100, 6.0
+LARGEST_RADIUS, LONGEST, LARGEST_BIAS, LARGEST_INPUTS = 2.0, 100, 6.0, 1.0
 
 
 def recurrence_panel(
-    radius: float = 1.1, *, length: int = 60, keep_bias: float = 1.0, seed: int = 0
+    radius: float = 1.1,
+    *,
+    length: int = 60,
+    keep_bias: float = 1.0,
+    inputs: float = 0.1,
+    seed: int = 0,
 ) -> Recurrence:
     """A panel that sends a gradient back through time in four recurrent networks, side by side.
 
@@ -33,6 +38,7 @@ def recurrence_panel(
         radius: spectral radius of every recurrent block, 0 to 2, dimensionless.
         length: steps, 1 to 100.
         keep_bias: bias of the LSTM's forget gate and the GRU's update gate, 0 to 6.
+        inputs: standard deviation with which the inputs reach each unit, 0 to 1.
         seed: of weights, inputs and the gradient at the last step.
 
     Raises:
@@ -42,17 +48,22 @@ def recurrence_panel(
         Networks as they were drawn, before any training. An LSTM does not keep a gradient by being
         an LSTM: at ``keep_bias`` 0 its gate lets half of it through at each step. The same radius
         does not mean the same in the four: in the gated ones it scales what goes into the gates.
+        Nor does it decide alone: large inputs saturate tanh, and a tanh network of radius 1.5 that
+        explodes with small inputs vanishes with large ones.
     """
     within("radius", radius, 0, LARGEST_RADIUS)
     whole("length", length, 1, LONGEST)
     within("keep_bias", keep_bias, 0, LARGEST_BIAS)
-    return Recurrence(radius, length, keep_bias, seed)
+    within("inputs", inputs, 0, LARGEST_INPUTS)
+    return Recurrence(radius, length, keep_bias, inputs, seed)
 
 
 class Recurrence(Panel):
     """See ``recurrence_panel``."""
 
-    def __init__(self, radius: float, length: int, keep_bias: float, seed: int) -> None:
+    def __init__(
+        self, radius: float, length: int, keep_bias: float, inputs: float, seed: int
+    ) -> None:
         self._seed = seed
         wide = {"layout": {"width": "400px"}, "style": {"description_width": "110px"}}
         self.radius = ipywidgets.FloatSlider(
@@ -62,7 +73,11 @@ class Recurrence(Panel):
         self.keep_bias = ipywidgets.FloatSlider(
             keep_bias, min=0, max=LARGEST_BIAS, step=0.1, description="bias of the gate", **wide
         )
-        super().__init__([self.radius, self.length, self.keep_bias], self._picture())
+        self.inputs = ipywidgets.FloatSlider(
+            inputs, min=0, max=LARGEST_INPUTS, step=0.05, description="size of inputs", **wide
+        )
+        controls = [self.radius, self.length, self.keep_bias, self.inputs]
+        super().__init__(controls, self._picture())
 
     def _picture(self) -> LivePicture:
         figure, (axes,) = subplots(9, 4.2)
@@ -77,9 +92,10 @@ class Recurrence(Panel):
     def show(self) -> str:
         """Run the four networks forward and backward."""
         radius, length, bias = self.radius.value, self.length.value, self.keep_bias.value
+        inputs, seed = self.inputs.value, self._seed
         found = {
             name: state_gradients(
-                name, radius=radius, length=length, keep_bias=bias, seed=self._seed
+                name, radius=radius, length=length, keep_bias=bias, inputs=inputs, seed=seed
             )
             for name in CELLS
         }
@@ -89,7 +105,8 @@ class Recurrence(Panel):
         for name, norms in found.items():
             self.curves[name].move(times, norms)
         what = (
-            f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, gate bias {number(bias)}"
+            f"radius {number(radius)}, {length} step{'s'[length == 1 :]}, "
+            f"gate bias {number(bias)}, inputs {number(inputs)}"
         )
         if length == 1:
             return f"{what}: one step, nothing to multiply."

@@ -8,8 +8,8 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.lessons.pruning.picture import draw_names
-from gradlab.draw.sparsity import draw_band, draw_sparsity_axis, on_sparsity_axis
+from gradlab.course.lessons.pruning.picture import draw_multiple
+from gradlab.draw.sparsity import draw_curve, on_sparsity_axis
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
 
@@ -38,23 +38,42 @@ class Curves(Panel):
         super().__init__([self.view, self.amount], self._picture())
 
     def _picture(self) -> LivePicture:
-        figure, (axes,) = subplots(9, 4.2)
-        self._marker = draw_sparsity_axis(axes, self.what, chance=0.1)
+        """Small multiples: axes for each name with a line for every seed, and one for all means."""
         names = dict.fromkeys(name for view in self.views.values() for name in view)
-        self.bands = {name: draw_band(axes, name, k) for k, name in enumerate(names)}
-        draw_names(axes)
-        bands = [artist for band in self.bands.values() for artist in band.artists]
-        return LivePicture(figure, [*bands, *self._marker.artists])
+        count = len(names) + 1
+        rows = 1 + (count > 3)
+        columns = -(-count // rows)
+        figure, axes = subplots(9.6, 0.6 + 2.4 * rows, nrows=rows, ncols=columns)
+        self._markers = [
+            draw_multiple(each, name, k, left=k % columns == 0, below=k + columns >= count)
+            for k, (name, each) in enumerate(zip([*names, "all means"], axes, strict=False))
+        ]
+        for spare in axes[count:]:
+            spare.remove()
+        self.curves = {name: draw_curve(axes[k], name, k) for k, name in enumerate(names)}
+        self.means = {name: draw_curve(axes[count - 1], name, k) for k, name in enumerate(names)}
+        axes[0].set_ylabel(self.what)
+        self._drawn = ""
+        return LivePicture(figure, [a for marker in self._markers for a in marker.artists])
+
+    def _draw(self, view: View) -> None:
+        """Curves are still: they change with the view only."""
+        for name, curve in self.curves.items():
+            runs = view.get(name, np.empty((1, 0)))
+            x = self._amounts if name in view else []
+            curve.move(x, runs)
+            self.means[name].move(x, runs.mean(0, keepdims=True))
+        self.picture.redraw()
 
     def show(self) -> str:
         """Read every curve of the view at the slider's amount."""
         view, amount = self.views[self.view.value], self.amount.value
-        for name, band in self.bands.items():
-            runs = view.get(name, np.empty((1, 0)))
-            x = self._amounts if name in view else []
-            band.move(x, *(f(runs, axis=0) for f in (np.min, np.mean, np.max)))
+        if self._drawn != self.view.value:
+            self._drawn = self.view.value
+            self._draw(view)
         label = f"sparsity {amount:.0%}"
-        self._marker.move(on_sparsity_axis(amount), label)
+        for marker in self._markers:
+            marker.move(on_sparsity_axis(amount), f"{amount:.0%}")
         place = self._amounts.index(amount)
         here = {name: runs[:, place] for name, runs in view.items()}
         order = sorted(here, key=lambda name: -here[name].mean())

@@ -12,7 +12,7 @@ from gradlab.course.sweep.records import Records
 def gap_panel(records: Records) -> Gap:
     """A panel of accuracy on training images and on unseen ones, against sparsity.
 
-    A line is the mean over seeds, its band the range from the worst to the best.
+    A thin line is a seed, the thick one their mean; all means stand together at the end.
 
     Args:
         records: of the experiment "pruning": ``sweep.recorded("pruning")``.

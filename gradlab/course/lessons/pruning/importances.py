@@ -16,7 +16,7 @@ TUNED = "after one more epoch of training"
 def importance_panel(records: Records) -> Importances:
     """A panel that races the importances: accuracy against sparsity, for every one of them.
 
-    A line is the mean over seeds, its band the range from the worst to the best.
+    A thin line is a seed, the thick one their mean; all means stand together at the end.
 
     Args:
         records: of the experiment "pruning": ``sweep.recorded("pruning")``.

@@ -1,4 +1,4 @@
-"""What the recorded runs of pruning need besides: names of curves, bars beside bars."""
+"""What the recorded runs of pruning need besides: small multiples, bars beside bars."""
 
 from __future__ import annotations
 
@@ -12,12 +12,29 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from gradlab.draw.style import AFTER, BEFORE
+from gradlab.draw.sparsity import curve_color, draw_sparsity_axis, on_sparsity_axis
+from gradlab.draw.style import AFTER, BEFORE, Marker
 
 
-def draw_names(axes: Axes) -> None:
-    """Name what has been drawn, to the right of the axes, where no curve can meet it."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0)
+def draw_multiple(axes: Axes, name: str, number: int, *, left: bool, below: bool) -> Marker:
+    """Make small axes ready for accuracies over sparsity; return the marker of an amount.
+
+    Args:
+        axes: empty axes.
+        name: of what is drawn in it, written inside.
+        number: of the curve whose colour the name has.
+        left: whether it stands at the left, and has the numbers of the vertical axis.
+        below: whether nothing stands below it, and it has those of the horizontal one.
+    """
+    marker = draw_sparsity_axis(axes, "", chance=0.1 if name == "all means" else None)
+    ticks = (0, 0.5, 0.8, 0.9, 0.95, 0.98)
+    axes.set_xticks([on_sparsity_axis(amount) for amount in ticks], [f"{a:.0%}" for a in ticks])
+    axes.tick_params(labelsize=8, labelleft=left, labelbottom=below)
+    axes.set_xlabel("sparsity" if below else "", fontsize=9)
+    color = "#222222" if name == "all means" else curve_color(number)
+    axes.text(0.97, 0.96, name, color=color, fontsize=10, fontweight="bold", ha="right", va="top",
+              transform=axes.transAxes)  # fmt: skip
+    return marker
 
 
 @dataclass(frozen=True)

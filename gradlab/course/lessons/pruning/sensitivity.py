@@ -10,7 +10,7 @@ from gradlab.course.sweep.records import Records
 def sensitivity_panel(records: Records) -> Curves:
     """A panel of accuracy against the sparsity of one layer alone, for every layer.
 
-    A line is the mean over seeds, its band the range from the worst to the best.
+    A thin line is a seed, the thick one their mean; all means stand together at the end.
 
     Args:
         records: of the experiment "pruning": ``sweep.recorded("pruning")``.

@@ -62,6 +62,7 @@ class Speed(Panel):
         self._found = found
         self.amount = ipywidgets.SelectionSlider(
             options=[(f"{amount:.0%}", amount) for amount in CHANNEL_AMOUNTS],
+            value=CHANNEL_AMOUNTS[2],  # at 0 all bars are equal
             description="gone",
             layout={"width": "420px"},
         )

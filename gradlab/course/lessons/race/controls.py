@@ -19,8 +19,8 @@ _LOSSES, _NORMS = (1e-2, 1e3), (1e-2, 1e8)
 def panel(runs: Mapping[str, Run]) -> Race:
     """A panel that replays recorded training runs side by side, step by step.
 
-    Left the loss, right the norm of the whole gradient before clipping; a cross stands where a run
-    met an infinity or a NaN and ended.
+    Left the loss, right the norm of the whole gradient before clipping; a cross at the upper edge
+    stands at the step in which a run met an infinity or a NaN and ended.
 
     Args:
         runs: from ``training.train``, by the name that the legend shall show; up to seven.
@@ -44,7 +44,8 @@ class Race(Panel):
 
     def __init__(self, runs: dict[str, Run]) -> None:
         self.runs = runs
-        self._longest = max(len(run) for run in runs.values())
+        # a run that diverged ended in one step more, which no number tells
+        self._longest = max(len(run) + (run.diverged is not None) for run in runs.values())
         self.step = ipywidgets.IntSlider(
             self._longest - 1, 0, self._longest - 1, description="step", layout={"width": "500px"}
         )
@@ -71,7 +72,7 @@ class Race(Panel):
         step = self.step.value
         said = []
         for name, run in self.runs.items():
-            ended = run.diverged is not None and len(run) <= step + 1
+            ended = run.diverged is not None and len(run) <= step
             for trace in self.traces.get(name, ()):
                 trace.move(step, ended=ended)
             said.append(f"{name}: {_told(run, step, ended)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,7 +16,7 @@ from gradlab.draw.style import decades
 
 @dataclass(frozen=True)
 class Trace:
-    """The artists of ``draw_trace``: the curve so far, its last point, and a cross if it ended."""
+    """The artists of ``draw_trace``: the curve so far, its last point, and the cross of its end."""
 
     values: NDArray[np.float64]
     line: Line2D
@@ -28,11 +29,10 @@ class Trace:
         return self.line, self.now, self.cross
 
     def move(self, step: int, *, ended: bool) -> None:
-        """Show the curve up to ``step``; a cross instead of a dot where it has ended before."""
+        """Show the curve up to ``step``; a cross instead of a dot where it has ended."""
         last = min(step, len(self.values) - 1)
         self.line.set_data(np.arange(last + 1), self.values[: last + 1])
         self.now.set_data([last], [self.values[last]])
-        self.cross.set_data([last], [self.values[last]])
         self.now.set_visible(not ended)
         self.cross.set_visible(ended)
 
@@ -57,9 +57,8 @@ def draw_trace(axes: Axes, values: ArrayLike, label: str, color: str) -> Trace:
     edge = np.clip(np.nan_to_num(np.asarray(values, np.float64), nan=np.inf), *axes.get_ylim())
     axes.plot(np.arange(len(edge)), edge, color=color, linewidth=1, alpha=0.25)
     (line,) = axes.plot([], [], color=color, linewidth=1.5, label=label)
-    first = [0], edge[:1]
-    (now,) = axes.plot(*first, "o", color=color, markersize=7, clip_on=False, zorder=5)
-    (cross,) = axes.plot(
-        *first, "X", color=color, markersize=11, markeredgecolor="white", clip_on=False, zorder=6
-    )
+    look: Any = {"color": color, "clip_on": False}
+    (now,) = axes.plot([0], edge[:1], "o", markersize=7, zorder=5, **look)
+    end = [len(edge)], [axes.get_ylim()[1]]  # the step after the last that has numbers
+    (cross,) = axes.plot(*end, "X", markersize=11, markeredgecolor="white", zorder=6, **look)
     return Trace(edge, line, now, cross)

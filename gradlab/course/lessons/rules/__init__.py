@@ -1,4 +1,4 @@
-"""Clip rules at equal strength: when all leave the same length, who pays and who turns it?"""
+"""Clip rules at equal strength: which layers does each shorten most, and which turns it most?"""
 
 from gradlab.course.lessons.rules.controls import panel
 

@@ -1,4 +1,4 @@
-"""The rules panel: when all clip rules leave the same length, who pays and who turns it?"""
+"""The rules panel: when all clip rules leave the same length, which layers lose most?"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ A threshold of 0.1 means something else to every rule, so thresholds cannot be c
 left can. All rules do one thing to parts of different size: they bound each part's norm. The part
 is an element (``ByValue``), the weights into one output (``Adaptive``), a layer (``PerLayer``) or
 everything (``ByNorm``). From the parts' norms, measured once, follow the threshold for any share,
-what each layer pays, and how far the gradient turns.
+what each layer loses, and how far the gradient turns.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from gradlab.draw.style import AFTER, BEFORE
 
 _THEIRS: Any = {
     "color": "#6E6E6E",
-    "linestyle": "--",
+    "linestyle": (0, (4, 2)),
     "marker": "D",
     "markersize": 7,
     "markerfacecolor": "white",
