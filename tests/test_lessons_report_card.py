@@ -10,6 +10,8 @@ from test_claims import CLAIM, made
 from gradlab.course import lessons
 from gradlab.course.claims.claim import Verdict
 from gradlab.course.claims.entries import Entry, Ledger, ledger
+from gradlab.course.claims.evidence import Evidence
+from gradlab.course.claims.seeds import over_seeds
 from gradlab.course.claims.sources import STATEMENTS
 from gradlab.course.lessons.report_card import ledger_panel
 from gradlab.course.lessons.report_card.controls import FACTORS
@@ -137,6 +139,19 @@ def test_where_there_are_no_numbers_nothing_is_drawn(verdict, because, says, sho
     assert len(panel.strip.line.get_xdata()) == (0 if verdict is None else len(FACTORS))
 
 
+def test_numbers_that_hang_on_a_cut_off_move_with_it():
+    def decide(records, least):
+        shown = Evidence(f"times {least:g}", {"ours": over_seeds(np.full(5, least))}, (1.0,))
+        return Verdict("depends", "it moves", (shown,))
+
+    verdict = replace(CLAIM, decide=decide).verdict(made([0.9] * 5))
+    panel = ledger_panel(Ledger((Entry(STATEMENTS["S1-1"], verdict, CLAIM),)))
+    for factor in FACTORS:
+        panel.factor.value = factor
+        assert set(panel.dots.seeds.get_xdata()) == {0.5 * factor}
+        assert panel.dots.about.get_text() == f"times {0.5 * factor:g}"
+
+
 def test_a_verdict_that_another_cut_off_makes_undecidable_is_shown_without_numbers():
     def decide(records, least):
         if least > 0.6:
@@ -148,4 +163,4 @@ def test_a_verdict_that_another_cut_off_makes_undecidable_is_shown_without_numbe
     assert len(panel.dots.seeds.get_xdata()) == 5
     panel.factor.value = 4.0
     assert panel.readout.startswith("S1-1, not testable: ")
-    assert len(panel.dots.bounds.get_xdata()) == 0
+    assert len(panel.dots.bounds.get_xdata()) == len(panel.dots.seeds.get_xdata()) == 0

@@ -120,7 +120,7 @@ class LedgerPanel(Panel):
         if not verdicts:
             return _unmeasured(self._ledger[number])
         verdict = verdicts[FACTORS.index(self.factor.value)]
-        self.dots.move(verdict.evidence[kind].bounds if verdict.evidence else ())
+        self.dots.move(_evidence(verdict, kind))
         return self._in_words(self._ledger[number], verdict)
 
     def _offer(self) -> None:
@@ -136,12 +136,12 @@ class LedgerPanel(Panel):
             self.cutoff.options = cutoffs
 
     def _open(self, number: str | None, verdicts: tuple[Verdict, ...], kind: int) -> None:
-        shown = [one.evidence[kind] for one in verdicts if kind < len(one.evidence)]
-        own = [one.evidence[kind] for one in verdicts[FACTORS.index(1.0) :][:1] if one.evidence]
+        shown = [found for one in verdicts if (found := _evidence(one, kind))]
+        own = _evidence(verdicts[FACTORS.index(1.0)], kind) if verdicts else None
         entry = self._ledger[number] if number else None
         title = f"{number}   {entry.statement.says}" if entry else ""
-        self.dots.open(title, next(iter(own), None), _span(shown), entry.word if entry else "")
-        self.dots.move(())
+        self.dots.open(title, own, _span(shown), entry.word if entry else "")
+        self.dots.move(None)
         self.picture.redraw()
 
     def _in_words(self, entry: Entry, verdict: Verdict) -> str:
@@ -158,6 +158,11 @@ class LedgerPanel(Panel):
                 f"Again: {verdict.again}",
             ]
         )
+
+
+def _evidence(verdict: Verdict, kind: int) -> Evidence | None:
+    """The numbers of that kind; None where the verdict has none."""
+    return verdict.evidence[kind] if kind < len(verdict.evidence) else None
 
 
 def _original(entry: Entry) -> str:

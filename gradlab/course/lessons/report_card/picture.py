@@ -28,12 +28,13 @@ class Dots:
     seeds: Line2D
     means: Line2D
     bounds: Line2D
+    about: Text
     nothing: Text
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
-        return self.seeds, self.means, self.bounds, self.nothing
+        return self.seeds, self.means, self.bounds, self.about, self.nothing
 
     def open(
         self, title: str, evidence: Evidence | None, span: tuple[float, float], nothing: str
@@ -50,17 +51,19 @@ class Dots:
         percent = evidence is not None and evidence.spec.endswith("%")
         self.title.set_text(title)
         self.nothing.set_text("" if evidence else nothing)
-        rows = [(row, value) for row, n in enumerate(numbers.values()) for value in n.values]
-        self.seeds.set_data([value for _, value in rows], [row for row, _ in rows])
-        self.means.set_data([n.mean for n in numbers.values()], range(len(numbers)))
         self.axes.set(xlim=span, ylim=(max(len(numbers), 2) - 0.4, -0.6))
         self.axes.set_yticks(range(len(numbers)), [abbreviated(name, NAME) for name in numbers])
-        self.axes.set_xlabel(evidence.about if evidence else "")
         self.axes.xaxis.set_major_formatter(lambda value, _: _tick(value, percent))
         self.axes.locator_params(axis="x", nbins=6)
 
-    def move(self, bounds: Sequence[float]) -> None:
-        """Draw the lines at other places."""
+    def move(self, evidence: Evidence | None) -> None:
+        """Show the dots and the lines of the same numbers with other cut-offs."""
+        numbers = list(evidence.numbers.values()) if evidence else []
+        rows = [(row, value) for row, seeds in enumerate(numbers) for value in seeds.values]
+        self.seeds.set_data([value for _, value in rows], [row for row, _ in rows])
+        self.means.set_data([seeds.mean for seeds in numbers], range(len(numbers)))
+        self.about.set_text(evidence.about if evidence else "")
+        bounds = evidence.bounds if evidence else ()
         ends = np.array([(at, at, np.nan) for at in bounds]).ravel()  # NaN parts the lines
         self.bounds.set_data(ends, [0, 1, np.nan] * len(bounds))
 
@@ -73,7 +76,7 @@ def _tick(value: float, percent: bool) -> str:
 def draw_dots(axes: Axes) -> Dots:
     """Draw axes for a dot per seed, a row per number, with room for names; return what to open."""
     axes.set_yticks([0], ["n" * (NAME - 1)])
-    axes.set_xlabel("g")
+    axes.set_xlabel(" ")  # room for what the numbers are
     axes.axvline(0, color=BEFORE, linewidth=1)
     axes.set_title(" ", pad=26)  # room for the legend, and for the title of the figure
     figure = axes.get_figure(root=True)
@@ -96,10 +99,11 @@ def draw_dots(axes: Axes) -> Dots:
     axes.legend(
         handles=handles, loc="lower left", ncols=3, bbox_to_anchor=(-0.02, 0.98), borderaxespad=0
     )
+    about = axes.text(0.5, -0.11, "", ha="center", va="top", transform=axes.transAxes)
     nothing = axes.text(
         0.5, 0.5, "", ha="center", va="center", color="#555555", transform=axes.transAxes
     )
-    return Dots(axes, title, seeds, means, bounds, nothing)
+    return Dots(axes, title, seeds, means, bounds, about, nothing)
 
 
 @dataclass(frozen=True)
