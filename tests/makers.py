@@ -18,6 +18,7 @@ from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     averaging,
     cliff,
+    detection,
     features,
     growth,
     plane,
@@ -26,6 +27,7 @@ from gradlab.course.lessons import (
     report_card,
     rules,
     samples,
+    scenes,
     thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
@@ -74,6 +76,11 @@ def _averages():
     return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
 
 
+def _learning():
+    pictures = [data.composites(split, 8, size=48) for split in ("train", "test")]
+    return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
@@ -93,6 +100,17 @@ def _samples():
     torch.manual_seed(0)
     scales = torch.logspace(-1, 1, 20)[:, None, None]
     return samples.panel({"a": torch.randn(20, 3, 2) * scales + 1})
+
+
+@functools.cache
+def watched_readers(task):
+    """Readers of a task, after two and four steps; of strips one that was stopped after two."""
+    other, steps = ("short", 2) if task == "strips" else ("pre-norm", 4)
+    model = "CRNN" if task == "strips" else "pre-norm"
+    return {
+        "RNN": scenes.watch(task, "RNN", lr=0.01, steps=4, every=2, scenes=3),
+        other: scenes.watch(task, model, lr=0.01, steps=steps, every=2, scenes=3),
+    }
 
 
 def _sparsity():
@@ -117,6 +135,7 @@ PANELS = {
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
+    "learning": _learning,
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
@@ -126,6 +145,12 @@ PANELS = {
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,
+    "sees": lambda: detection.sees_panel(
+        models.detector(4), {"faces": data.composites("test", 4, size=48)}
+    ),
+    "scene gradient": lambda: scenes.gradient_panel(watched_readers("order")),
+    "scene reading": lambda: scenes.reading_panel(watched_readers("strips")),
+    "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),

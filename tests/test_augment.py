@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.transforms import v2
 
 from gradlab.course.data.augment import flip, random_crop
 
@@ -31,6 +32,45 @@ def test_half_of_all_images_are_flipped():
     images = distinct(4000, 1, 1, 2)
     flipped = (flip(images, generator()) != images).flatten(1).any(1)
     assert flipped.float().mean().item() == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_larger_probability_flips_the_same_images_and_more(seed, p, q):
+    images = distinct(20)
+    low, high = (
+        (flip(images, generator(seed), chance) != images).flatten(1).any(1)
+        for chance in sorted((p, q))
+    )
+    assert (low <= high).all()
+    assert flip(images, generator(seed), 1.0).equal(images.flip(-1))
+    assert flip(images, generator(seed), 0.0).equal(images)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan"), "half"])
+def test_a_probability_that_is_none_is_refused(p):
+    with pytest.raises(ValueError, match="p must be a number from 0 to 1, got"):
+        flip(distinct(1), generator(), p)
+
+
+def test_flips_and_crops_are_among_those_of_torchvision():
+    images = distinct(3)
+    flipped, crops = flip(images, generator(), 1.0), random_crop(images, generator(), 2)
+    assert flipped.equal(v2.functional.horizontal_flip(images))
+    framed = v2.functional.pad(images, [2])
+    for frame, result in zip(framed, crops, strict=True):
+        windows = [v2.functional.crop(frame, y, x, 5, 6) for y in range(5) for x in range(5)]
+        assert sum(result.equal(window) for window in windows) == 1
+
+
+def test_a_larger_padding_shifts_an_image_the_same_way_and_further():
+    image = torch.zeros(1, 1, 41, 41)
+    image[..., 20, 20] = 1
+    for seed in range(20):
+        shifts = []
+        for padding in (2, 5, 10, 20):
+            place = random_crop(image, generator(seed), padding).flatten().argmax().item()
+            shifts.append([(20 - place // 41) / padding, (20 - place % 41) / padding])
+        assert torch.tensor(shifts).std(0).max() < 0.4
 
 
 def shift(image, padded, padding):

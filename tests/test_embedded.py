@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gradlab.course.data import embedded
 
@@ -98,6 +99,17 @@ def test_patches_are_cut_from_the_photographs_that_skimage_ships(sets, file):
     names, splits = sets["patches"]
     for images, labels in splits.values():
         assert all(occurs(p, photograph) for p in images[labels == names.index(name)][:3])
+
+
+def test_the_squares_to_look_at_show_the_parts_that_training_patches_come_from(sets):
+    squares = embedded.photographs(350)
+    assert squares.shape == (10, 3, 350, 350)
+    assert squares.dtype == np.uint8
+    cat = embedded._photograph(
+        embedded.locate("patches").with_name("chelsea.png"), 0, (0, 0, 350, 300)
+    )
+    cat = np.asarray(Image.fromarray(cat[27:272, :245]).resize((350, 350), Image.Resampling.BOX))
+    assert np.array_equal(squares[2], cat.transpose(2, 0, 1))
 
 
 def test_training_and_test_patches_share_no_pixel_and_keep_their_distance(monkeypatch):

@@ -127,6 +127,28 @@ def test_thresholds_agree_with_numpy_and_with_what_the_rule_does() -> None:
     assert share == pytest.approx(np.mean(norms.numpy() > threshold)) == pytest.approx(0.1)
 
 
+def test_an_interval_agrees_with_scipy() -> None:
+    from scipy.stats import ttest_rel
+
+    ours, theirs = torch.rand(2, 5, generator=torch.Generator().manual_seed(0))
+    interval = ttest_rel(ours.numpy(), theirs.numpy()).confidence_interval(0.95)
+    assert exercises.paired_interval.answer(ours, theirs) == pytest.approx(interval, rel=1e-4)
+
+
+def test_the_control_walks_as_far_as_the_clipped_run_does() -> None:
+    generator = torch.Generator().manual_seed(0)
+    gradients = [3 * torch.rand(1, generator=generator) * torch.ones(4) for _ in range(6)]
+    norms = torch.stack([gradient.norm() for gradient in gradients])
+    parameter, walked = torch.nn.Parameter(torch.zeros(4)), 0.0
+    for gradient in gradients:
+        parameter.grad = gradient.clone()
+        clip.ByNorm(2.0).clip_([parameter])
+        walked += 0.1 * float(parameter.grad.norm())
+    rate = exercises.rate_of_the_control.answer(0.1, 2.0, norms)
+    assert rate * float(norms.sum()) == pytest.approx(walked, rel=1e-5)
+    assert 0 < rate < 0.1
+
+
 def test_the_linear_chain_agrees_with_autograd_also_where_widths_differ() -> None:
     generator = torch.Generator().manual_seed(0)
     weights = [torch.randn(*shape, generator=generator) for shape in ((5, 3), (4, 5), (2, 4))]

@@ -364,3 +364,12 @@ def test_without_a_way_to_train_nothing_is_trained():
     assert not shown.training
     with pytest.raises(NotPossible):
         shown.train()
+
+
+def test_one_explosion_does_not_flatten_the_other_curves_and_stands_on_the_edge():
+    wild = row(0.1, 10, 2, norm=[20.0, 1e9, 1e12])
+    shown = panel(records(*GRID, wild), start={"lr": 0.1, "max_norm": 10})
+    curves = shown.board.curves["norm"]
+    top = curves.seeds.axes.get_ylim()[1]
+    assert 60 < top < 1000
+    assert lines(curves.seeds)[2] == (STEPS, [20, top, top])

@@ -132,6 +132,16 @@ def test_once_the_sliders_rest_the_whole_curve_is_measured(panel):
     assert panel.track.weights.get_ydata() == pytest.approx(values, abs=1e-6)
 
 
+def test_the_panel_leaves_the_models_to_whoever_made_them():
+    run = one_weight(0.25, 0.75)
+    made = averaging.averages_panel({"a": run}, weight)
+    before = weight(run.model)
+    made.decay.value = 0.3
+    assert made.measuring.wait(20)
+    assert weight(run.model) == before
+    made.close()
+
+
 def test_runs_kept_at_different_steps_are_refused():
     for runs in ({}, {"a": one_weight(1.0), "b": one_weight(1.0, steps=(5,))}):
         with pytest.raises(ValueError, match="runs must be one or more, all kept at the same"):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gradlab.course import models
 from gradlab.course.data import python_docs
-from gradlab.course.models.sequences import CausalAttention
+from gradlab.course.models.sequences import Attention
 
 SMALL = {
     "lstm": lambda: models.lstm(8, characters=12),
@@ -86,7 +86,7 @@ def test_attention_is_a_mean_of_the_past_weighted_by_likeness():
         future = torch.ones(5, 5).triu(1).bool()
         weights = likeness.masked_fill(future, -math.inf).softmax(-1)
         heads.append(weights @ value[..., head])
-    torch.testing.assert_close(CausalAttention(heads=2)(x), torch.cat(heads, -1))
+    torch.testing.assert_close(Attention(heads=2)(x), torch.cat(heads, -1))
 
 
 def test_the_sizes_are_those_of_the_formulas():

@@ -1,4 +1,4 @@
-"""Real images and a text for every notebook: some travel along, the others are downloaded."""
+"""Real images, a text and small scenes: some travel along, others are downloaded or drawn."""
 
 import os
 from dataclasses import dataclass
@@ -12,18 +12,28 @@ from gradlab.arguments import one_of, whole
 from gradlab.course.data import downloads, embedded
 from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
+from gradlab.course.data.order import temporal_order
+from gradlab.course.data.pasted import Composites, astronaut, composites
+from gradlab.course.data.relations import relations
+from gradlab.course.data.strips import digit_strips
 from gradlab.course.data.text import TextData, python_docs
 from gradlab.course.data.wider import wider_face
 
 __all__ = [
+    "Composites",
     "ImageData",
     "TextData",
+    "astronaut",
     "available",
+    "composites",
+    "digit_strips",
     "flip",
     "load",
     "photographs",
     "python_docs",
     "random_crop",
+    "relations",
+    "temporal_order",
     "wider_face",
 ]
 

@@ -124,6 +124,19 @@ def photographs(side: int) -> NDArray[np.uint8]:
     return np.stack(found).transpose(0, 3, 1, 2)
 
 
+def named_photographs() -> dict[str, NDArray[np.uint8]]:
+    """The photographs that patches are cut from, by class: pixels (h, w, 3)."""
+    return {
+        name: _photograph(_find("skimage", f"data/{file}", "patches"), halvings, part)
+        for name, file, halvings, part in _PHOTOGRAPHS
+    }
+
+
+def astronaut() -> NDArray[np.uint8]:
+    """The whole photograph of the astronaut: pixels (512, 512, 3)."""
+    return _photograph(locate("patches"), 0, (0, 0, 512, 512))
+
+
 def _photograph(path: Path, halvings: int, part: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """Pixels (h, w, 3); a grey photograph becomes three equal channels."""
     from PIL import Image

@@ -38,6 +38,7 @@ _FROM_EASY_TO_HARD = (
     "autoclip",
     "mask",
     "zeros",
+    "columns",
     "amount",
     "taylor",
     "cubic",
@@ -51,6 +52,11 @@ _FROM_EASY_TO_HARD = (
     "interval",
     "fair",
     "pairs",
+    "iou",
+    "ap",
+    "normaliser",
+    "isolated",
+    "attention",
 )
 
 ALL: tuple[Exercise, ...] = tuple(

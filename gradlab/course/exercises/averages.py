@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import IN_PLACE, Law
 from gradlab.course.exercises.checking.values import agree, length
@@ -86,7 +86,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=update_averages_,
-    cases=cases.averaged,
+    cases=samples.averaged,
     laws=(STAYS, NEARER, ENDS),
     hints=(
         "Two shares that sum to 1: decay of the old average, 1 - decay of the weights.",

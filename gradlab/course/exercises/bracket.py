@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -65,7 +65,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=next_threshold,
-    cases=cases.tried_thresholds,
+    cases=samples.tried_thresholds,
     laws=(BETWEEN, RATIO),
     hints=(
         "Which tried threshold is the largest that clips more than half? It is too small.",

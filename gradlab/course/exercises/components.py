@@ -6,7 +6,7 @@ first k lose least, Eckart & Young 1936, "The approximation of one matrix by ano
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import UNTOUCHED, Law
 from gradlab.course.exercises.checking.values import agree
@@ -121,7 +121,7 @@ exercise = Exercise(
     lines=4,
     spec=spec,
     answer=pca_by_svd,
-    cases=cases.clouds,
+    cases=samples.clouds,
     laws=(MEAN, FLAT, CLOSEST, SHARE),
     hints=(
         "Subtract the mean vector. What is left is U diag(s) V^T: coordinates U s, times "

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -68,7 +68,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=rate_of_the_control,
-    cases=cases.clipped_runs,
+    cases=samples.clipped_runs,
     laws=(ALIKE, NEVER, LENGTH),
     hints=(
         "How long is one step of the clipped run? lr times the norm after clipping.",

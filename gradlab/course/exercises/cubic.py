@@ -2,7 +2,7 @@
 
 import math
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -84,7 +84,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=cubic_amount,
-    cases=cases.schedules,
+    cases=samples.schedules,
     laws=(BEFORE, AFTER, AHEAD, HALFWAY),
     hints=(
         "Which part of the way from first to last is still left after this step?",

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -89,7 +89,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=gain_of_clipping,
-    cases=cases.two_sides,
+    cases=samples.two_sides,
     laws=(OWN, VALIDATION),
     hints=(
         "What may the side with clipping do that the side without may not?",

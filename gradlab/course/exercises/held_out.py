@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -112,7 +112,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=sparsest_that_holds,
-    cases=cases.accuracies,
+    cases=samples.accuracies,
     laws=(HOLDS, LARGEST, REPORTS),
     hints=(
         "Three sets for three purposes: to fit the weights, to choose the amount, to report.",

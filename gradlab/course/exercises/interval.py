@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree
@@ -83,7 +83,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=paired_interval,
-    cases=cases.paired_seeds,
+    cases=samples.paired_seeds,
     laws=(MIDDLE, PAIRED, WIDTH),
     hints=(
         "Seed by seed: first subtract, then ask how the five differences spread.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 
@@ -120,7 +120,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=mirror_labelled,
-    cases=cases.labelled,
+    cases=samples.labelled,
     laws=(LEAVES, MEANS, WAY, FOLLOWS),
     hints=(
         "Which of the chosen pictures may be mirrored at all?",

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import Law
 from gradlab.course.exercises.checking.values import agree, elements
@@ -96,7 +96,7 @@ exercise = Exercise(
     lines=2,
     spec=spec,
     answer=without_the_start,
-    cases=cases.started,
+    cases=samples.started,
     laws=(FIRST, SAME, ZERO),
     hints=(
         "Which share of the start is left after one update, after two, after three?",

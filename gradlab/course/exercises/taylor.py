@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from gradlab.course.exercises.checking import cases
+from gradlab.course.exercises.checking import samples
 from gradlab.course.exercises.checking.exercise import Exercise
 from gradlab.course.exercises.checking.judge import UNTOUCHED, Law
 from gradlab.course.exercises.checking.values import agree
@@ -111,7 +111,7 @@ exercise = Exercise(
     lines=3,
     spec=spec,
     answer=taylor_scores,
-    cases=cases.regressions,
+    cases=samples.regressions,
     laws=(POSITIVE, ZERO, FITTED, MEAN),
     hints=(
         "The loss changes by about -w * g when the weight w becomes zero: only the gradient is "

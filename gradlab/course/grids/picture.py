@@ -159,6 +159,8 @@ class Curves:
     def span(self, what: str, steps: float, values: Iterable[float]) -> None:
         """Make room for steps and values, per cent or on a log scale; the picture is to be redrawn.
 
+        A log scale ends where nearly all values do; ``move`` puts the others on its edge.
+
         Args:
             what: the name of the quantity.
             steps: the last one.
@@ -174,7 +176,8 @@ class Curves:
             axes.set_ylim(0, 1.02)
             axes.set_yticks(np.linspace(0, 1, 6), [f"{y:.0%}" for y in np.linspace(0, 1, 6)])
         elif positive:
-            axes.set_ylim(seen.min() / 1.3, seen.max() * 1.3)
+            low, high = np.quantile(seen, (0.02, 0.9))  # one explosion would flatten all others
+            axes.set_ylim(low / 1.5, min(3 * high, 1.3 * seen.max()))
             legible(axes.yaxis)
         elif seen.size:
             room = 0.05 * float(np.ptp(seen)) or 1.0

@@ -12,8 +12,10 @@ lessons run on, and nothing of another lesson. Its ``__init__`` names what noteb
 - ``race``: the same training, clipped differently
 - ``pruning``: which weights can go
 - ``features``: how short a feature vector can be
+- ``detection``: a detector of faces, clipped while it learns, and its thresholds afterwards
 - ``averaging``: averages of the weights and augmented pictures, with clipping and without
 - ``report_card``: the ledger of claims, to filter and open
+- ``scenes``: readers of small scenes: who needs clipping, and what else would have helped
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, arange, nn
@@ -28,33 +29,45 @@ class Embedding(nn.Module):
         return output
 
 
-class CausalAttention(nn.Module):
-    """Every place looks at itself and at those before it, through several heads.
+class Attention(nn.Module):
+    """Every place looks at all, or at itself and those before it, through several heads.
 
     It has no parameters: the linear layer before it makes queries, keys and values side by side.
 
     Source: Vaswani et al. 2017, "Attention is all you need", section 3.2.
     """
 
-    def __init__(self, heads: int) -> None:
+    def __init__(self, heads: int, *, causal: bool = True) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
 
     def forward(self, input: Tensor) -> Tensor:
         """(batch, length, width) of (batch, length, 3 width)."""
         parts = input.unflatten(-1, (3, self.heads, -1)).transpose(-2, -4)
         query, key, value = parts.unbind(-3)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        seen = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         return seen.transpose(-2, -3).flatten(-2)
 
 
-class Recurrence(nn.LSTM):
-    """torch's LSTM, from its first state on, without its last one."""
+class _Stateless:
+    """A recurrent layer of torch, from its first state on, without its last one."""
 
-    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, input: Tensor) -> Tensor:
         """(batch, length, width)."""
-        output, _ = super().forward(input)
-        return output
+        output, _ = super().forward(input)  # type: ignore[misc]
+        return cast(Tensor, output)
+
+
+class Tanh(_Stateless, nn.RNN):  # type: ignore[misc]
+    """``h <- tanh(W x + U h + b)``: Elman 1990, "Finding structure in time"."""
+
+
+class Gru(_Stateless, nn.GRU):  # type: ignore[misc]
+    """Gated: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder"."""
+
+
+class Recurrence(_Stateless, nn.LSTM):  # type: ignore[misc]
+    """Long short-term memory, as torch has it."""
 
 
 class Logits(nn.Linear):
@@ -145,7 +158,7 @@ def transformer(
         raise ValueError(f"width must be a multiple of heads = {heads}, got {width!r}")
     network = chain(embedding=Embedding(characters, length, width))
     for number in range(1, depth + 1):
-        network.add_module(f"block{number}", _block(width, heads))
+        network.add_module(f"block{number}", block(width, heads))
     network.add_module("norm", nn.LayerNorm(width))
     network.add_module("logits", Logits(width, characters))
     for name, parameter in network.named_parameters():
@@ -157,17 +170,26 @@ def transformer(
     return network
 
 
-def _block(width: int, heads: int) -> nn.Sequential:
+def block(width: int, heads: int, *, causal: bool = True, norm_first: bool = True) -> nn.Sequential:
+    """Attention, then a perceptron, each added to its input; normalised before, or after adding.
+
+    Source: after adding, Vaswani et al. 2017; before, Radford et al. 2019. Which of them needs a
+    warm-up: Xiong et al. 2020, "On layer normalization in the transformer architecture".
+    """
     attention = {
-        "norm": nn.LayerNorm(width),
         "qkv": nn.Linear(width, 3 * width),
-        "heads": CausalAttention(heads),
+        "heads": Attention(heads, causal=causal),
         "out": nn.Linear(width, width),
     }
     perceptron = {
-        "norm": nn.LayerNorm(width),
         "fc1": nn.Linear(width, 4 * width),
         "gelu": nn.GELU(),
         "fc2": nn.Linear(4 * width, width),
     }
-    return chain(attn=Residual(OrderedDict(attention)), mlp=Residual(OrderedDict(perceptron)))
+    found: dict[str, nn.Module] = {}
+    for name, modules in (("attn", attention), ("mlp", perceptron)):
+        first = {"norm": nn.LayerNorm(width)} if norm_first else {}
+        found[name] = Residual(OrderedDict(first | modules))
+        if not norm_first:
+            found[f"{name}_norm"] = nn.LayerNorm(width)
+    return chain(**found)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from threading import RLock
 
 import ipywidgets
@@ -31,7 +33,8 @@ def averages_panel(
     weights up anew, puts the sum into the network, and counts its right answers.
 
     Args:
-        runs: from ``keep``, by the names that the menu shall show; all kept at the same steps.
+        runs: from ``keep``, by the names that the menu shall show; all kept at the same steps. The
+            panel works on copies of their models.
         accuracy: a function that measures a model in [0, 1], on data it was not trained on, such
             as ``test.accuracy`` of the course's images. It is called at every move: make it quick.
 
@@ -52,7 +55,9 @@ class AveragesPanel(Panel):
     """See ``averages_panel``."""
 
     def __init__(self, runs: Mapping[str, Kept], accuracy: Callable[[nn.Module], float]) -> None:
-        self._runs, self._accuracy = dict(runs), accuracy
+        # copies: in the background it measures while somebody else may use the models
+        self._runs = {name: replace(run, model=deepcopy(run.model)) for name, run in runs.items()}
+        self._accuracy = accuracy
         self._steps = next(iter(runs.values())).steps
         self._measured: dict[tuple[str, float, int], float] = {}
         self._evaluating = RLock()

@@ -111,8 +111,6 @@ class GainsPanel(Panel):
             for row, both in zip(self._names, here.swapaxes(0, 1), strict=True)
             for series, gained in zip(SERIES, both, strict=True)
         ]
+        at = f"{self.position.description} {self._places[self.position.value]}".capitalize()
         seeds = self._gained.shape[2]
-        return (
-            f"{self.position.description.capitalize()} {self._places[self.position.value]}; points, mean and "
-            f"range of {seeds} seeds: {'; '.join(told)}."
-        )
+        return f"{at}; points, mean and range of {seeds} seeds: {'; '.join(told)}."

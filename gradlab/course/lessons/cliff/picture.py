@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ class Path:
         inside = ((here >= (low, below)) & (here <= (high, above))).all(-1)
         points = axes.transData.transform([here[np.flatnonzero(inside)[-1]], np.asarray(end)])
         across, up = points[1] - points[0]
-        return round(np.degrees(np.arctan2(up, across))) - 90
+        return round(math.degrees(math.atan2(up, across))) - 90
 
 
 def draw_path(axes: Axes, label: str, color: str) -> Path:

@@ -1,0 +1,175 @@
+"""One detector, trained as a cell says: what is recorded of it, or seen while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gradlab.clip import ByNorm, ByValue, Rule
+from gradlab.course import data, device, models
+from gradlab.course.data import Composites
+from gradlab.course.lessons.detection.candidates import propose, suppressed
+from gradlab.course.lessons.detection.scores import ranked
+from gradlab.course.lessons.detection.training import Pictures, Taken, train
+
+Cell = Mapping[str, Any]
+
+NMS = 0.5
+"""The overlap of all measurements where it is not asked for."""
+
+POOL = 800  # pictures to learn from
+_TESTED, _WATCHED = 200, 60  # pictures to test with, at the end and on the way
+_POINTS = 8  # of a curve
+
+
+@lru_cache(maxsize=1)  # the cells of one seed follow one another
+def pictures(size: int, seed: int) -> Pictures:
+    return Pictures.of(data.composites("train", POOL, size=size, seed=seed), device.best())
+
+
+@lru_cache(maxsize=4)
+def unseen(size: int, crowded: bool = False, seed: int = 0) -> Composites:
+    return data.composites("test", _TESTED, size=size, crowded=crowded, seed=seed)
+
+
+def average_precision(model: nn.Module, on: Composites, overlap: float = 0.5) -> float:
+    """AP on pictures, after NMS."""
+    return ranked(suppressed(propose(model, on.images), NMS), on.boxes, overlap).average_precision()
+
+
+def trained_run(cell: Cell) -> dict[str, Any]:
+    """AP, and curves of it, of the loss and of norms, on the way."""
+    model, steps, run = _started(cell)
+    test, few = unseen(cell["size"]), _few(cell["size"])
+    points = np.unique(np.geomspace(1, steps, _POINTS).astype(int)).tolist()
+    curves, taken = _watched(run, points, lambda: average_precision(model, few))
+    return {
+        "ap50": round(average_precision(model, test), 4),
+        "ap75": round(average_precision(model, test, 0.75), 4),
+        "clipped": round(sum(step.fired for step in taken) / max(len(taken), 1), 4),
+        "largest": _digits(max((step.total_norm for step in taken), default=0.0)),
+        "diverged": None if len(taken) == steps else len(taken) + 1,
+        **curves,
+    }
+
+
+def live(cell: Cell) -> Iterator[dict[str, float]]:
+    """One cell, trained while somebody watches: points of its curves, as ``grids.panel`` wants.
+
+    Raises:
+        FloatingPointError: it diverged.
+    """
+    model, steps, run = _started(cell)
+    largest, step = 0.0, None
+    for step in run:
+        largest = max(largest, step.total_norm)
+        if step.number % 10 == 0 or step.number == steps:
+            ap = average_precision(model, _few(cell["size"]))
+            yield {"step": step.number, "ap_curve": ap, "norm_curve": largest}
+            largest = 0.0
+    if step is None or step.number < steps:
+        raise FloatingPointError("a gradient was not finite")
+
+
+def _started(cell: Cell) -> tuple[nn.Sequential, int, Iterator[Taken]]:
+    """A detector, how many steps it is to take, and these steps, none of them taken yet."""
+    device.seed(cell["seed"])
+    model = _begun(cell)
+    steps = cell["steps"]
+    if cell["part"] == "grid":  # as many pictures, however many a step takes
+        steps //= cell["accumulate"]
+    found = pictures(cell["size"], cell["seed"])
+    run = train(
+        model,
+        found.batches(cell["batch_size"], seed=cell["seed"]),
+        steps=steps,
+        optimizer=cell["optimizer"],
+        lr=cell["lr"],
+        clip=rule(cell),
+        warmup=cell["warmup"],
+        accumulate=cell["accumulate"],
+    )
+    return model, steps, run
+
+
+def _few(size: int) -> Composites:
+    """The test pictures on which a run is watched."""
+    test = unseen(size)
+    return Composites(test.split, test.images[:_WATCHED], test.boxes[:_WATCHED])
+
+
+def rule(cell: Cell) -> Rule | None:
+    """What clips in a cell."""
+    if cell["clip_value"] is not None:
+        return ByValue(cell["clip_value"])
+    return None if cell["max_norm"] is None else ByNorm(cell["max_norm"])
+
+
+def _watched(
+    run: Iterator[Taken], points: Sequence[int], measure: Callable[[], float]
+) -> tuple[dict[str, list[Any]], list[Taken]]:
+    """Curves at the points that were reached, and all steps; norms are means since the last one."""
+    names = ("steps", "ap_curve", "loss_curve", "norm_curve")
+    curves: dict[str, list[Any]] = {n: [] for n in (*names, "backbone", "score", "box")}
+    taken: list[Taken] = []
+    for step in run:
+        taken.append(step)
+        if step.number not in points:
+            continue
+        since = taken[curves["steps"][-1] if curves["steps"] else 0 :]
+        norms = np.mean([one.norms for one in since], 0)
+        loss, largest = fmean(one.loss for one in since), max(one.total_norm for one in since)
+        row: tuple[Any, ...] = (step.number, measure(), loss, largest, *norms)
+        for curve, value in zip(curves.values(), row, strict=True):
+            curve.append(_digits(float(value)) if curve is not curves["steps"] else value)
+    return curves, taken
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _begun(cell: Cell) -> nn.Sequential:
+    model = models.detector(cell["width"], norm=cell["norm"]).to(device.best())
+    if cell["start"] != "scratch":
+        backbone = model.get_submodule("backbone")
+        backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
+        backbone.requires_grad_(cell["start"] == "pretrained")
+    return model
+
+
+@lru_cache(maxsize=1)
+def pretrained(width: int, seed: int) -> dict[str, Tensor]:
+    """A backbone that has learned which of ten photographs a grey patch comes from."""
+    backbone = models.detector(width).get_submodule("backbone")
+    classifier = nn.Sequential(
+        backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10)
+    )
+    optimizer = torch.optim.AdamW(classifier.parameters(), 5e-3)
+    patches = data.load("patches")
+    for images, labels in patches.batches(64, seed=seed, steps=150):
+        optimizer.zero_grad()
+        brightness = images.mean(1, keepdim=True)
+        F.cross_entropy(classifier(brightness), labels).backward()
+        optimizer.step()
+    state: dict[str, Tensor] = backbone.state_dict()
+    return state
+
+
+def good(cell: Cell, distractors: Tensor | None = None) -> nn.Sequential:
+    """The detector whose candidates are asked, trained longer, with AdamW and clipping at 1."""
+    size, seed = cell["size"], cell["seed"]
+    device.seed(seed)
+    model = models.detector(cell["width"]).to(device.best())
+    made = data.composites("train", 2 * POOL, size=size, seed=seed, distractors=distractors)
+    batches = Pictures.of(made, device.best()).batches(cell["batch_size"], seed=seed)
+    for _ in train(model, batches, steps=cell["steps"], lr=0.01, clip=ByNorm(1.0), warmup=20):
+        pass
+    return model
