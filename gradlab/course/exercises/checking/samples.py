@@ -3,7 +3,6 @@
 Hypothesis strategies, as in ``cases``: small numbers, flat, made once.
 """
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
