@@ -32,7 +32,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradlab.recording.logs import read_log
+    from gradlab.recording.logs.reading import read_log
     from gradlab.recording.record import record
     from gradlab.recording.recording import load
 
@@ -40,7 +40,7 @@ __version__ = "0.1.0"
 __all__ = ["load", "read_log", "record"]
 
 
-_ROOMS = {"load": "recording", "read_log": "logs", "record": "record"}
+_ROOMS = {"load": "recording", "read_log": "logs.reading", "record": "record"}
 
 
 def __getattr__(name: str) -> Any:

@@ -55,6 +55,11 @@ RECORDS = Records(
 )
 
 
+@pytest.fixture(scope="module")
+def panel():
+    return thresholds.map_panel(RECORDS)
+
+
 @pytest.mark.parametrize(
     ("of", "number"),
     [
@@ -64,27 +69,28 @@ RECORDS = Records(
         ("distance from the first weights", 4),
     ],
 )
-def test_a_map_holds_what_the_runs_came_to(of, number):
-    panel = thresholds.map_panel(RECORDS, of=of, model="VGG", lr=0.1, max_norm=1)
+def test_a_map_holds_what_the_runs_came_to(panel, of, number):
+    panel.value.value = of
+    panel.mark(model="VGG", lr=0.1, max_norm=1)
     assert panel.table.values[0, 0, 0] == pytest.approx(number)
     assert of in panel.readout
 
 
 @pytest.mark.parametrize(("model", "short"), [("AlexNet", 60), ("VGG", 24)])
-def test_the_small_t_of_a_network_is_read_from_the_long_run(model, short):
-    panel = thresholds.map_panel(RECORDS, of="test accuracy, small T", model=model)
+def test_the_small_t_of_a_network_is_read_from_the_long_run(panel, model, short):
+    panel.value.value = "test accuracy, small T"
+    panel.mark(model=model)
     assert panel.table.values[0, 0, 0] == pytest.approx(0.7 * short / 120)
-    lost = panel.table.ends[2, 1]
-    assert set(lost) == {"diverged" if short > 30 else "done"}
+    assert set(panel.table.ends[2, 1]) == {"diverged" if short > 30 else "done"}
 
 
-def test_steps_to_an_accuracy_lie_between_two_marks_and_never_is_no_number():
-    panel = thresholds.map_panel(RECORDS, of="steps to 50% test accuracy", model="VGG")
+def test_steps_to_an_accuracy_lie_between_two_marks_and_never_is_no_number(panel):
+    panel.value.value = "steps to 50% test accuracy"
+    panel.mark(model="VGG")
     assert panel.table.values[0, 0, 0] == pytest.approx(60 + 60 * (0.5 - 0.35) / 0.35)
     assert set(panel.table.ends[2, 1]) == {"diverged"}
-    slow = Records((), tuple(row("VGG", lr, 1, 0, 0.4) for lr in (0.1, 0.3)))
-    panel = thresholds.map_panel(slow, of="steps to 50% test accuracy")
-    assert set(panel.table.ends.ravel()) == {"no number"}
+    read = maps.QUANTITIES["steps to 50% test accuracy"]
+    assert read(row("VGG", 0.1, 1, 0, 0.4)) is None
 
 
 def test_what_is_not_mapped_is_refused():

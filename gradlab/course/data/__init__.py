@@ -14,7 +14,7 @@ from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
 from gradlab.course.data.order import temporal_order
 from gradlab.course.data.pasted import Composites, astronaut, composites
-from gradlab.course.data.relations import relations
+from gradlab.course.data.shapes import relations
 from gradlab.course.data.strips import digit_strips
 from gradlab.course.data.text import TextData, python_docs
 from gradlab.course.data.wider import wider_face

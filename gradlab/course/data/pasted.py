@@ -152,7 +152,8 @@ def _halves(split: str) -> tuple[Tensor, ...]:
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Tensor:
-    return (torch.from_numpy(pixels.copy()).float() / 255) @ torch.tensor(_GREY)
+    brightness: Tensor = (torch.from_numpy(pixels.copy()).float() / 255) @ torch.tensor(_GREY)
+    return brightness
 
 
 def _backgrounds(split: str, count: int, size: int, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,5 @@ CSV files such as wandb's and trackio's exports.
 """
 
 from gradlab.recording.logs.log import Log
-from gradlab.recording.logs.reading import read_log
 
-__all__ = ["Log", "read_log"]
+__all__ = ["Log"]

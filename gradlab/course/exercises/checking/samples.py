@@ -3,7 +3,6 @@
 Hypothesis strategies, as in ``cases``: small numbers, flat, made once.
 """
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -169,32 +168,6 @@ def labelled() -> "SearchStrategy[tuple[Any, ...]]":
             for size in sizes
         ]
     ).map(pictures)
-
-
-@cache
-def seeds() -> "SearchStrategy[tuple[Any, ...]]":
-    """Accuracies of two trainings with the same seeds, NaN for some, and a cut-off."""
-    from hypothesis import strategies as st
-
-    def accuracies(drawn: tuple[list[tuple[int, int]], list[int], float]) -> tuple[Any, ...]:
-        pairs, lost, cutoff = drawn
-        table = torch.tensor(pairs, dtype=torch.float32, device="cpu").div(16)
-        theirs, lead = table.T
-        ours = theirs + lead
-        for place in lost:
-            (ours, theirs)[place % 2][place // 2 % len(pairs)] = math.nan
-        return ours, theirs.clone(), cutoff
-
-    leads = ((1, 4), (-2, 4), (-3, 0))
-    runs = st.one_of(
-        [
-            st.lists(st.tuples(st.integers(3, 8), st.integers(*lead)), min_size=5, max_size=7)
-            for lead in leads
-        ]
-    )
-    none: list[int] = []
-    lost = st.one_of(st.just(none), st.lists(st.integers(0, 13), max_size=3))
-    return st.tuples(runs, lost, one_of(0.0, 0.125)).map(accuracies)
 
 
 @cache

@@ -121,8 +121,7 @@ class Sees(Panel):
             self.proposed[name][place].above(score).boxes.numpy(),
         )
         self.curve.move(found.recall, found.precision, found.count(score))
-        ap, f1_by_cut = curves
-        self.cuts.move(SCORES, ap, f1_by_cut, score)
+        self.cuts.move(SCORES, curves[0], curves[1], score)
         precision, recall, f1 = found.at(score)
         proposed = len(self.proposed[name][place].above(score))
         how = "lowered by Soft-NMS" if by == SOFT else f"left by NMS at {asked[2]:g}"

@@ -120,8 +120,7 @@ def draw_view(axes: Axes) -> View:
     axes.set(xlim=(0, 1), ylim=(1.08, 0))  # the legend has its place below the picture
     legend = axes.legend(loc="lower center", ncols=4, handlelength=1.4, columnspacing=1.2)
     legend.set_in_layout(False)
-    if (handle := legend.legend_handles[0]) is not None:  # white on white
-        handle.set(color="#888888")
+    legend.get_lines()[0].set_color("#888888")  # white on white
     scores = tuple(
         axes.text(0, 0, "", fontsize=8, color="black", va="bottom", ha="left", visible=False)
         for _ in range(_NAMED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -116,19 +115,19 @@ def _watched(
     run: Iterator[Taken], points: Sequence[int], measure: Callable[[], float]
 ) -> tuple[dict[str, list[Any]], list[Taken]]:
     """Curves at the points that were reached, and all steps; norms are means since the last one."""
-    names = ("steps", "ap_curve", "loss_curve", "norm_curve")
-    curves: dict[str, list[Any]] = {n: [] for n in (*names, "backbone", "score", "box")}
+    names = ("ap_curve", "loss_curve", "norm_curve", "backbone", "score", "box")
+    curves: dict[str, list[Any]] = {name: [] for name in ("steps", *names)}
     taken: list[Taken] = []
     for step in run:
         taken.append(step)
         if step.number not in points:
             continue
         since = taken[curves["steps"][-1] if curves["steps"] else 0 :]
-        norms = np.mean([one.norms for one in since], 0)
-        loss, largest = fmean(one.loss for one in since), max(one.total_norm for one in since)
-        row: tuple[Any, ...] = (step.number, measure(), loss, largest, *norms)
-        for curve, value in zip(curves.values(), row, strict=True):
-            curve.append(_digits(float(value)) if curve is not curves["steps"] else value)
+        curves["steps"].append(step.number)
+        loss, largest = np.mean([s.loss for s in since]), max(s.total_norm for s in since)
+        row = (measure(), float(loss), largest, *np.mean([s.norms for s in since], 0).tolist())
+        for name, value in zip(names, row, strict=True):
+            curves[name].append(_digits(value))
     return curves, taken
 
 
@@ -138,8 +137,8 @@ def _digits(value: float) -> float:
 
 def _begun(cell: Cell) -> nn.Sequential:
     model = models.detector(cell["width"], norm=cell["norm"]).to(device.best())
+    backbone = model.get_submodule("backbone")
     if cell["start"] != "scratch":
-        backbone = model.get_submodule("backbone")
         backbone.load_state_dict(pretrained(cell["width"], cell["seed"]))
         backbone.requires_grad_(cell["start"] == "pretrained")
     return model

@@ -15,7 +15,7 @@ from matplotlib.ticker import NullLocator
 from gradlab.course.claims.evidence import Evidence
 from gradlab.draw.style import AFTER, BEFORE, THRESHOLD, abbreviated
 
-NAME = 27
+NAME = 34
 """Letters of a number's name that fit beside the axes."""
 
 
@@ -75,7 +75,7 @@ def _tick(value: float, percent: bool) -> str:
 
 def draw_dots(axes: Axes) -> Dots:
     """Draw axes for a dot per seed, a row per number, with room for names; return what to open."""
-    axes.set_yticks([0], ["n" * (NAME - 1)])
+    axes.set_yticks([0], ["n" * 28])
     axes.set_xlabel(" ")  # room for what the numbers are
     axes.axvline(0, color=BEFORE, linewidth=1)
     axes.set_title(" ", pad=26)  # room for the legend, and for the title of the figure

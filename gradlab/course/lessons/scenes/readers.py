@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from gradlab.arguments import one_of
 from gradlab.course import device
 from gradlab.course.data.order import temporal_order
-from gradlab.course.data.relations import relations
 from gradlab.course.data.scenes import SceneData
+from gradlab.course.data.shapes import relations
 from gradlab.course.data.strips import digit_strips
 from gradlab.course.lessons.scenes.ctc import ctc, read, written
 from gradlab.course.models.readers import crnn, rnn_reader, transformer_reader
