@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from gradlab.course.lessons import scenes
+from gradlab.course.lessons.scenes import grid_controls
+from gradlab.course.lessons.scenes.experiment import cell
 from gradlab.draw.style import axes_of
 
 
@@ -94,3 +96,11 @@ def test_the_recorded_panel_has_unclipped_runs_under_both_rules():
         assert "mean of 5 seeds" in panel.readout
         assert "Clipped: 0% of the steps" in panel.readout
     panel.close()
+
+
+def test_a_reader_that_is_trained_on_demand_yields_points_of_the_recorded_curves():
+    run = cell("relations", "RNN", seed=9, lr=0.03, rule="by value", bound=0.1, steps=10)
+    point = next(iter(grid_controls._live(run)))
+    assert point["step"] == 1
+    assert 0 <= point["accuracy_curve"] <= 1
+    assert point["norm_curve"] > 0
