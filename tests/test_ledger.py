@@ -69,14 +69,22 @@ def test_a_row_has_a_verdict_exactly_if_a_lesson_decides_it(book):
 
 def test_a_row_tells_source_words_rule_runs_verdict_number_and_command(book):
     for number in CLAIMS:
-        entry, told = book[number], " ".join(str(book[number]).split())
-        assert entry.statement.source.title in told
-        assert "".join(entry.statement.original.split()) in told.replace(" ", "")
-        assert " ".join(entry.claim.rule.split()) in told
-        assert f"verdict {entry.word}" in told
-        assert f"runs of `{entry.claim.experiment}`" in told
-        assert f"gradlab claims --rerun {number}" in told
+        entry, told = book[number], unspaced(str(book[number]))
+        for part in (
+            entry.statement.source.title,
+            entry.statement.original,
+            entry.claim.rule,
+            f"verdict {entry.word}",
+            f"runs of `{entry.claim.experiment}`",
+            f"gradlab claims --rerun {number}",
+        ):
+            assert unspaced(part) in told
         assert not entry.missing
+
+
+def unspaced(text):
+    """The text as it is wherever its lines break."""
+    return "".join(text.split())
 
 
 def test_the_ledger_can_be_filtered_and_counts_what_is_left(book):
