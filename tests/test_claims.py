@@ -1,5 +1,6 @@
 """Claims: rules that are written down, verdicts that are computed, statistics that refuse luck."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -174,10 +175,11 @@ def worlds(records: Records) -> Iterator[Records]:
 
 
 def span(records, name):
-    """The least and the greatest number of all results of that name."""
-    found: list[float] = []
+    """The least and the greatest finite number of all results of that name."""
+    values: list[float] = []
     for row in records:
-        each((row.result or {}).get(name), lambda value, at: found.append(value))
+        each((row.result or {}).get(name), lambda value, at: values.append(value))
+    found = [value for value in values if math.isfinite(value)]
     return min(found, default=0), max(found, default=0)
 
 
