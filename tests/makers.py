@@ -139,7 +139,7 @@ PANELS = {
     "lengths": _lengths,
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
-    "preview": lambda: averaging.preview_panel(data.photographs(16)),
+    "preview": averaging.preview_panel,
     "race": _race,
     "recorded": lambda: panels.threshold(recording()),
     "recurrence": lambda: growth.recurrence_panel(length=10),

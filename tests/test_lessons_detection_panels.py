@@ -53,6 +53,12 @@ def test_a_set_without_pictures_is_refused():
         detection.sees_panel(models.detector(4), {})
 
 
+@pytest.mark.parametrize("asked", [{"picture": 6}, {"overlap": 0.52}], ids=["picture", "overlap"])
+def test_a_start_that_is_not_there_is_refused(asked):
+    with pytest.raises(ValueError, match=f"{next(iter(asked))} must be"):
+        detection.sees_panel(models.detector(4), {"faces": data.composites("test", 6)}, **asked)
+
+
 @pytest.fixture
 def learning():
     seen, unseen = data.composites("train", 24, size=48), data.composites("test", 4, size=48)
@@ -75,8 +81,7 @@ def test_other_settings_wait_for_the_next_run(learning):
     learning.optimizer.value = "AdamW"
     assert learning.lr.value == 0.01
     assert "press Train" in learning.readout
-    learning.max_norm.value, learning.accumulate.value = "not at all", 4
-    learning.learn()
+    learning.learn(max_norm=None, accumulate=4)
     assert "AdamW, rate 0.01, not clipped, each of 4 micro-batches" in learning.readout
     assert not learning.norms.threshold.get_visible()
 

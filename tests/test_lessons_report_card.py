@@ -104,6 +104,15 @@ def test_the_readout_has_the_sources_words_the_rule_the_reason_and_the_command(p
         assert part in panel.readout
 
 
+def test_a_claim_may_be_open_at_first_if_the_ledger_has_it(book):
+    opened = ledger_panel(book.where(source="S1"), claim="S1-4")
+    opened.claim.value = "S1-1"
+    opened.reset()
+    assert opened.readout.startswith("S1-4, ")
+    with pytest.raises(ValueError, match=r"claim must be one of 'S1-1', .*, got 'S0-1'"):
+        ledger_panel(book.where(source="S1"), claim="S0-1")
+
+
 def test_filters_leave_the_claims_of_a_source_with_a_verdict(panel):
     panel.source.value = "S1"
     assert [number for _, number in panel.claim.options] == [f"S1-{k}" for k in range(1, 6)]

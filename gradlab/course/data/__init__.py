@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from gradlab.arguments import one_of, whole
+from gradlab.arguments import one_of
 from gradlab.course.data import downloads, embedded
 from gradlab.course.data.augment import flip, random_crop
 from gradlab.course.data.images import ImageData
@@ -29,7 +28,6 @@ __all__ = [
     "digit_strips",
     "flip",
     "load",
-    "photographs",
     "python_docs",
     "random_crop",
     "relations",
@@ -101,26 +99,6 @@ def load(
         mean=mean,
         std=std,
     )
-
-
-def photographs(side: int = 96) -> Tensor:
-    """The ten photographs that ``patches`` are cut from, a square of each, to look at.
-
-    Args:
-        side: of the squares in pixels, at least 1.
-
-    Returns:
-        float32 (10, 3, side, side) in [0, 1], in the order of the classes of ``patches``.
-
-    Raises:
-        ValueError: ``side`` is below 1.
-        ModuleNotFoundError: the package that holds them is not installed.
-
-    >>> photographs(64).shape
-    torch.Size([10, 3, 64, 64])
-    """
-    squares = embedded.photographs(whole("side", side))
-    return torch.from_numpy(np.ascontiguousarray(squares)).float().div_(255)
 
 
 @dataclass(frozen=True)

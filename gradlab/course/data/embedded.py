@@ -114,9 +114,8 @@ def photographs(side: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     found = []
-    for _, file, halvings, part in _PHOTOGRAPHS:
-        pixels = _photograph(_find("skimage", f"data/{file}", "patches"), halvings, part)
-        pixels = pixels[:, : pixels.shape[1] * 7 // 10]
+    for photograph in named_photographs().values():
+        pixels = photograph[:, : photograph.shape[1] * 7 // 10]
         edge = min(pixels.shape[:2])
         top, left = ((length - edge) // 2 for length in pixels.shape[:2])
         square = Image.fromarray(pixels[top : top + edge, left : left + edge])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gradlab.course import data
+from gradlab.course.data import embedded
 from gradlab.course.lessons.averaging.picture import draw_sheet
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
@@ -14,7 +15,9 @@ from gradlab.panels.panel import Panel, percent
 DRAWS = 3
 
 
-def preview_panel(images: Tensor, *, p: float = 0.5, padding: int | None = None) -> PreviewPanel:
+def preview_panel(
+    images: Tensor | None = None, *, p: float = 0.5, padding: int | None = None
+) -> PreviewPanel:
     """A panel that shows pictures as training would see them, flipped and cropped at random.
 
     The sliders are the probability of a flip and the padding of a crop. The random numbers stay the
@@ -22,13 +25,16 @@ def preview_panel(images: Tensor, *, p: float = 0.5, padding: int | None = None)
     further. Another seed draws others.
 
     Args:
-        images: (n, c, side, side) in [0, 1], one channel or three; about eight fit in a row.
+        images: (n, c, side, side) in [0, 1], one channel or three; about ten fit in a row. None:
+            the ten photographs that the patches are cut from, 80 pixels wide.
         p: what the slider starts at, from 0 to 1.
         padding: likewise, pixels, from 0 to a quarter of the side; None: an eighth of it.
 
     Raises:
         ValueError: images are no such pictures, or a number is out of range.
     """
+    if images is None:
+        images = torch.from_numpy(embedded.photographs(80)).float() / 255
     if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3]:
         raise ValueError(
             f"images must have shape (n, 1 or 3, side, side), got {tuple(images.shape)}"

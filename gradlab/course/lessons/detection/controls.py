@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from gradlab.arguments import one_of, whole
 from gradlab.course.data import Composites
 from gradlab.course.lessons.detection.candidates import Candidates, propose, suppressed
 from gradlab.course.lessons.detection.picture import beside, draw_curve, draw_cuts, draw_view
@@ -23,7 +24,9 @@ HARD, SOFT = "NMS", "Soft-NMS"
 _SHOWN = 6  # pictures of a set that can be looked at
 
 
-def sees_panel(model: nn.Module, sets: Mapping[str, Composites]) -> Sees:
+def sees_panel(
+    model: nn.Module, sets: Mapping[str, Composites], *, picture: int = 0, overlap: float = 0.5
+) -> Sees:
     """A panel of what a detector sees, with its two thresholds on sliders.
 
     Left a picture with boxes; right precision against recall over the whole set that the picture
@@ -33,9 +36,11 @@ def sees_panel(model: nn.Module, sets: Mapping[str, Composites]) -> Sees:
     Args:
         model: from ``models.detector``.
         sets: pictures with the boxes of their faces, by name; six of each can be looked at.
+        picture: which of them to begin with, counted from 0.
+        overlap: IoU to begin with, a multiple of 0.05 up to 1.
 
     Raises:
-        ValueError: there are no sets, or one has no pictures.
+        ValueError: there are no sets, or one has no pictures, or no such picture or overlap.
 
     Note:
         A box is right if it overlaps a face by half (IoU), and is the first to do so. In a set of
@@ -43,13 +48,16 @@ def sees_panel(model: nn.Module, sets: Mapping[str, Composites]) -> Sees:
     """
     if not sets or not all(map(len, sets.values())):
         raise ValueError(f"sets must hold pictures, got { ({n: len(s) for n, s in sets.items()}) }")
-    return Sees(model, dict(sets))
+    one_of("overlap", overlap, OVERLAPS)
+    return Sees(model, dict(sets), picture, overlap)
 
 
 class Sees(Panel):
     """See ``sees_panel``. ``proposed`` holds the candidates of every picture, by set."""
 
-    def __init__(self, model: nn.Module, sets: dict[str, Composites]) -> None:
+    def __init__(
+        self, model: nn.Module, sets: dict[str, Composites], picture: int, overlap: float
+    ) -> None:
         self.sets = sets
         self.proposed = {name: propose(model, some.images) for name, some in sets.items()}
         self._kept, self._ranked = cache(self._keep), cache(self._rank)
@@ -59,13 +67,16 @@ class Sees(Panel):
             for name, some in sets.items()
             for k in range(min(_SHOWN, len(some)))
         ]
-        self.which = ipywidgets.Dropdown(options=places, description="picture", layout=_NARROW)
+        whole("picture", picture, 0, len(places) - 1)
+        self.which = ipywidgets.Dropdown(
+            options=places, value=places[picture][1], description="picture", layout=_NARROW
+        )
         self.score = ipywidgets.SelectionSlider(
             options=[(f"{s:.2f}", s) for s in SCORES], value=0.3, description="score", layout=_WIDE
         )
         self.overlap = ipywidgets.SelectionSlider(
             options=[(f"{o:.2f}", o) for o in OVERLAPS],
-            value=0.5,
+            value=overlap,
             description="IoU",
             layout=_WIDE,
         )
@@ -77,6 +88,10 @@ class Sees(Panel):
     def found(self) -> Ranked:
         """Precision and recall over the set of the picture, as the controls stand."""
         return self._ranked(*self._asked())
+
+    def average_precision(self, name: str, by: str = HARD, overlap: float = 0.5) -> float:
+        """AP50 over a set, suppressed by ``"NMS"`` at an overlap, or by ``"Soft-NMS"``."""
+        return self._ranked(name, by, overlap).average_precision()
 
     def _asked(self) -> tuple[str, str, float]:
         """The set, how boxes are suppressed, and at which overlap."""

@@ -106,9 +106,19 @@ class Learning(Panel):
         moved = self.view, self.progress, self.norms
         return LivePicture(figure, [artist for some in moved for artist in some.artists])
 
-    def learn(self) -> None:
-        """Train with the present settings from the start to the end, here and now."""
+    def learn(self, **settings: object) -> None:
+        """Train from the start to the end, here and now.
+
+        Args:
+            settings: values of the controls that are to change first: ``optimizer``, ``lr``,
+                ``max_norm`` (None: not at all), ``accumulate``.
+        """
         self.player.stop()
+        if "max_norm" in settings:
+            bound = settings["max_norm"]
+            settings["max_norm"] = next(n for n, value in _CLIPS.items() if value == bound)
+        for name, value in settings.items():
+            getattr(self, name).value = value
         self._begin()
         while self.turn() is not None:
             pass

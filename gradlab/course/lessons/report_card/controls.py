@@ -6,6 +6,7 @@ from functools import cache
 
 import ipywidgets
 
+from gradlab.arguments import one_of
 from gradlab.course.claims.claim import Verdict
 from gradlab.course.claims.entries import WORDS, Entry, Ledger
 from gradlab.course.claims.evidence import Evidence
@@ -19,7 +20,7 @@ _LABELS = ("× ¼", "× ½", "× 1", "× 2", "× 4")
 _WIDE, _NARROW = {"width": "99%"}, {"width": "230px"}
 
 
-def ledger_panel(ledger: Ledger) -> LedgerPanel:
+def ledger_panel(ledger: Ledger, *, claim: str | None = None) -> LedgerPanel:
     """A panel of all that the sources claim: choose a claim, and see what its verdict rests on.
 
     Above, each seed of the numbers that the rule compares, with the lines that it draws. Below, the
@@ -28,18 +29,24 @@ def ledger_panel(ledger: Ledger) -> LedgerPanel:
 
     Args:
         ledger: as ``gradlab.course.claims.ledger`` makes it.
+        claim: the number of the one that is open at first; None: the first.
+
+    Raises:
+        ValueError: the ledger has no such claim.
 
     Note:
         A cut-off that is moved until the verdict pleases decides nothing: the rule was written
         down before the runs. The slider shows how much hangs on it.
     """
-    return LedgerPanel(ledger)
+    if claim is not None:
+        one_of("claim", claim, [entry.statement.number for entry in ledger])
+    return LedgerPanel(ledger, claim)
 
 
 class LedgerPanel(Panel):
     """See ``ledger_panel``."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, claim: str | None) -> None:
         self._ledger = ledger
         self._verdicts = cache(self._at_all_factors)
         self._opened: tuple[object, ...] | None = None
@@ -56,6 +63,8 @@ class LedgerPanel(Panel):
         self.claim = ipywidgets.Select(
             options=self._offered(), rows=7, description="claim", layout=_WIDE
         )
+        if claim is not None:
+            self.claim.value = claim
         self.numbers = ipywidgets.Dropdown(
             options=self._kinds(self.claim.value), description="numbers", layout={"width": "480px"}
         )
