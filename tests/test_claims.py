@@ -1,5 +1,6 @@
 """Claims: rules that are written down, verdicts that are computed, statistics that refuse luck."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,7 +69,7 @@ def recorded(name):
 
 
 def test_a_claim_says_what_it_claims_by_which_rule_and_experiment(claim):
-    assert re.search(r"every (one of \d+ )?seeds?", claim.rule)
+    assert re.search(r"every (one of \d+ )?seeds?|of \d+ seeds", claim.rule)
     assert claim.experiment in lessons.experiments()
 
 
@@ -119,6 +120,10 @@ WORDS = {
     "S3-8": "depends",
     "S3-9": "depends",
     "S3-10": "fails",
+    "S4-1": "fails",
+    "S4-4": "depends",
+    "S4-5": "fails",
+    "S4-6": "fails",
 }
 
 
@@ -141,7 +146,7 @@ def other_runs(name):
 
 
 def worlds(records: Records) -> Iterator[Records]:
-    """What might have been recorded: the same, nothing but its mean, reversed, anything."""
+    """What might have been recorded: the same, one and the same value, reversed, anything."""
     names = {name for row in records for name in row.result or ()}
     spans = {name: span(records, name) for name in names}
 
@@ -157,7 +162,8 @@ def worlds(records: Records) -> Iterator[Records]:
         }
 
     yield records
-    yield world(lambda low, high, value, at: (low + high) / 2)
+    for share in (0, 0.5, 1):
+        yield world(lambda low, high, value, at, share=share: low + share * (high - low))
     yield world(lambda low, high, value, at: low + high - value)
     for salt in range(20):
         drawn: dict = {}
@@ -170,10 +176,12 @@ def worlds(records: Records) -> Iterator[Records]:
 
 
 def span(records, name):
-    """The least and the greatest number of all results of that name."""
-    found: list[float] = []
+    """The least and the greatest finite number of all results of that name."""
+    values: list[float] = []
     for row in records:
-        each((row.result or {}).get(name), lambda value, at: found.append(value))
+        each((row.result or {}).get(name), lambda value, at: values.append(value))
+    found = [value for value in values if math.isfinite(value)]
+    found = [value for value in found if math.isfinite(value)]
     return min(found, default=0), max(found, default=0)
 
 

@@ -10,8 +10,8 @@ import torch
 from gradlab.course import sweep
 from gradlab.course.lessons import scenes
 from gradlab.course.lessons.scenes import experiment, readers, running
-from gradlab.course.lessons.scenes.ctc import written
 from gradlab.course.lessons.scenes.experiment import EXPERIMENT, READERS, cell
+from gradlab.course.lessons.scenes.unaligned import written
 
 
 def probability_over_all_paths(outputs, target):

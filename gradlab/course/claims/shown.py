@@ -13,7 +13,9 @@ def listed(rows: Iterable[tuple[str, str]]) -> str:
     told = list(rows)
     width = max(len(name) for name, _ in told) + 2
     return "\n".join(
-        textwrap.fill(f"{name:{width}}{text}", 96, subsequent_indent=" " * width)
+        textwrap.fill(
+            f"{name:{width}}{text}", 96, subsequent_indent=" " * width, break_on_hyphens=False
+        )
         for name, text in told
     )
 

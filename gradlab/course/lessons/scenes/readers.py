@@ -16,7 +16,7 @@ from gradlab.course.data.order import temporal_order
 from gradlab.course.data.scenes import SceneData
 from gradlab.course.data.shapes import relations
 from gradlab.course.data.strips import digit_strips
-from gradlab.course.lessons.scenes.ctc import ctc, read, written
+from gradlab.course.lessons.scenes.unaligned import ctc, read, written
 from gradlab.course.models.readers import crnn, rnn_reader, transformer_reader
 
 TASKS: Mapping[str, Callable[[str], SceneData]] = {

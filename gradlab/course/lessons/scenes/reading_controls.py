@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets
 
-from gradlab.course.lessons.scenes.ctc import read, written
 from gradlab.course.lessons.scenes.picture import draw_said
 from gradlab.course.lessons.scenes.readers import TASKS
+from gradlab.course.lessons.scenes.unaligned import read, written
 from gradlab.course.lessons.scenes.watching import Watched
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, percent
