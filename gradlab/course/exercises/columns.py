@@ -26,7 +26,7 @@ def signs_read(scores: torch.Tensor) -> torch.Tensor:
 NOTHING = Law(
     "reads nothing where the blank is the likeliest",
     "Class 0 is no sign. A reader that is trained with CTC may fail by saying it at every column: "
-    "its loss is moderate and its gradient small, and only what it reads shows the failure.",
+    "its loss is moderate and calm, and only what it reads shows the failure.",
     lambda scores, signs: not signs[scores.argmax(1) == 0].any(),
 )
 ONCE = Law(

@@ -28,8 +28,7 @@ def ctc(outputs: Tensor, targets: Tensor) -> Tensor:
         ValueError: a target needs more columns than there are: it would be infinite.
 
     Note:
-        A network that says the blank everywhere has a loss that looks calm, and small gradients:
-        look at what it reads.
+        A network that says the blank everywhere has a loss that looks calm: look at what it reads.
 
     >>> float(ctc(torch.zeros(1, 3, 2), torch.tensor([[1]])).exp())  # 3 of 9 ways: 1-, -1, 11
     3.0
