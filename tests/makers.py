@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import torch
 from test_lessons_cliff_panel import recorded as run_of
-from test_lessons_thresholds_panels import RECORDS
 from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
@@ -128,7 +127,7 @@ PANELS = {
     "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
     "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
     "averages": _averages,
-    "claimed": lambda: thresholds.claimed_panel(RECORDS),
+    "claimed": lambda: thresholds.claimed_panel(sweep.recorded("thresholds")),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
