@@ -109,13 +109,13 @@ def test_a_run_tells_its_curves_point_by_point_and_live_ones_too():
     with pytest.MonkeyPatch.context() as patch:
         from gradlab.course.lessons.detection import runs
 
-        for one in (runs.pictures, runs.unseen):
+        for one in (runs.seen, runs.pictures, runs.unseen):
             one.cache_clear()
         patch.setattr(runs, "POOL", 16)
         patch.setattr(runs, "_TESTED", 6)
         found = experiment.measure(cell)
         points = list(detection.live(cell))
-        for one in (runs.pictures, runs.unseen):
+        for one in (runs.seen, runs.pictures, runs.unseen):
             one.cache_clear()
     lengths = {len(found[name]) for name in ("steps", "ap_curve", "norm_curve", "score")}
     assert len(lengths) == 1

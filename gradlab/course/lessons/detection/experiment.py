@@ -9,7 +9,14 @@ The parts, each with five seeds:
 - ``"start"``: a backbone that has learned to name patches of photographs, left to learn or frozen;
 - ``"plain"``: without group normalisation;
 - ``"after"``: one good detector, and all that can be asked of its candidates;
-- ``"speed"``: pictures a second at 224 pixels, of this detector and of a large one.
+- ``"speed"``: pictures a second at 224 pixels, of this detector and of a large one;
+- ``"retinanet"``, with the budget "gpu" alone: torchvision's RetinaNet at 224 pixels in the same
+  loop, clipped and not, with a backbone from scratch, and with ImageNet's weights, left to learn or
+  frozen, where their file is in torch's hub folder.
+
+With the budget "gpu", the grid and RetinaNet learn from photographs of WIDER FACE at 224 pixels,
+where ``data.available`` finds them: such cells name their ``"data"``; all others learn from
+composites. Nothing is downloaded: what is on disk decides which cells there are.
 """
 
 from __future__ import annotations
@@ -18,7 +25,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradlab.arguments import one_of
+from gradlab.course.lessons.detection.photographs import WIDER, on_disk
 from gradlab.course.lessons.detection.questions import QUESTIONS
+from gradlab.course.lessons.detection.retinanet import starts
 from gradlab.course.sweep import Experiment
 
 RATES = {"SGD": (0.003, 0.01, 0.03, 0.1), "AdamW": (0.001, 0.003, 0.01, 0.03)}
@@ -28,6 +37,7 @@ MICRO = 4  # micro-batches of a step, where gradients are accumulated
 
 _SEEDS = {"ci": 1, "cpu": 5, "gpu": 10}
 _SIZES = {"ci": 48, "cpu": 64, "gpu": 96}
+_LARGE = 224  # pixels, of photographs and for RetinaNet
 _RUNS = {"ci": (4, 4, 8), "cpu": (8, 240, 8), "gpu": (16, 1000, 8)}
 _GOOD = {"ci": (4, 4, 8), "cpu": (12, 800, 16), "gpu": (32, 4000, 32)}
 """Width, steps and batch size; of the good detector, too."""
@@ -37,7 +47,8 @@ def cells(budget: str) -> list[dict[str, Any]]:
     """The runs: for each seed, every question.
 
     Args:
-        budget: "ci", "cpu" or "gpu"; with "gpu" larger pictures, a wider network and more seeds.
+        budget: "ci", "cpu" or "gpu"; with "gpu" larger pictures, a wider network and more seeds,
+            photographs where they are on disk, and RetinaNet.
     """
     one_of("budget", budget, _SEEDS)
     common = {"size": _SIZES[budget], **_named(_RUNS[budget])}
@@ -45,6 +56,10 @@ def cells(budget: str) -> list[dict[str, Any]]:
     common |= {"warmup": 0, "accumulate": 1, "start": "scratch", "norm": True}
     good = [{"part": part, **_named(_GOOD[budget])} for part in ("after", "speed")]
     asked = [*_grid(), *_others(), *good]
+    if budget == "gpu":
+        photographs = {"data": WIDER, "size": _LARGE} if on_disk() else {}
+        asked = [one | photographs if one["part"] == "grid" else one for one in asked]
+        asked += [one | photographs for one in _retinanet()]
     return [{"seed": seed} | common | one for seed in range(_SEEDS[budget]) for one in asked]
 
 
@@ -85,6 +100,17 @@ def _others() -> list[dict[str, Any]]:
         for max_norm in (None, 1.0)
     ]
     return [*value, *steps, *start, *plain]
+
+
+def _retinanet() -> list[dict[str, Any]]:
+    """The recipe of torchvision: SGD, rate 0.01, 16 pictures a step (here in two micro-batches)."""
+    common = {"part": "retinanet", "size": _LARGE, "optimizer": "SGD", "lr": 0.01}
+    common |= {"warmup": 24, "accumulate": 2}
+    return [
+        common | {"start": start, "max_norm": max_norm}
+        for start in starts()
+        for max_norm in (None, 1.0)
+    ]
 
 
 def measure(cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,7 @@ QUESTIONS: dict[str, Callable[[Cell], dict[str, Any]]] = {
     "steps": trained_run,
     "start": trained_run,
     "plain": trained_run,
+    "retinanet": trained_run,
     "after": _after,
     "speed": _speed,
 }

@@ -10,43 +10,68 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.models.detection import RetinaNet
 
 from gradlab.clip import ByNorm, ByValue, Rule
 from gradlab.course import data, device, models
 from gradlab.course.data import Composites
+from gradlab.course.lessons.detection import retinanet
 from gradlab.course.lessons.detection.candidates import propose, suppressed
+from gradlab.course.lessons.detection.photographs import WIDER, photographs
 from gradlab.course.lessons.detection.scores import ranked
-from gradlab.course.lessons.detection.training import Pictures, Taken, train
+from gradlab.course.lessons.detection.training import (
+    Batch,
+    Losses,
+    Pictures,
+    Taken,
+    of_places,
+    train,
+)
 
 Cell = Mapping[str, Any]
 
 NMS = 0.5
 """The overlap of all measurements where it is not asked for."""
 
+COMPOSITES = "composites"
+"""What a cell that names no data learns from."""
+
 POOL = 800  # pictures to learn from
+PHOTOGRAPHS = 4000  # the same, of WIDER FACE
 _TESTED, _WATCHED = 200, 60  # pictures to test with, at the end and on the way
 _POINTS = 8  # of a curve
 
 
 @lru_cache(maxsize=1)  # the cells of one seed follow one another
-def pictures(size: int, seed: int) -> Pictures:
-    return Pictures.of(data.composites("train", POOL, size=size, seed=seed), device.best())
+def seen(size: int, seed: int, source: str) -> Composites:
+    if source == WIDER:
+        return photographs("train", PHOTOGRAPHS, size=size, seed=seed)
+    return data.composites("train", POOL, size=size, seed=seed)
+
+
+@lru_cache(maxsize=1)
+def pictures(size: int, seed: int, source: str) -> Pictures:
+    return Pictures.of(seen(size, seed, source), device.best())
 
 
 @lru_cache(maxsize=4)
-def unseen(size: int, crowded: bool = False, seed: int = 0) -> Composites:
+def unseen(size: int, crowded: bool = False, seed: int = 0, source: str = COMPOSITES) -> Composites:
+    if source == WIDER:
+        return photographs("test", _TESTED, size=size, seed=seed)
     return data.composites("test", _TESTED, size=size, crowded=crowded, seed=seed)
 
 
 def average_precision(model: nn.Module, on: Composites, overlap: float = 0.5) -> float:
     """AP on pictures, after NMS."""
-    return ranked(suppressed(propose(model, on.images), NMS), on.boxes, overlap).average_precision()
+    large = isinstance(model, RetinaNet)
+    found = retinanet.propose(model, on.images) if large else propose(model, on.images)
+    return ranked(suppressed(found, NMS), on.boxes, overlap).average_precision()
 
 
 def trained_run(cell: Cell) -> dict[str, Any]:
     """AP, and curves of it, of the loss and of norms, on the way."""
     model, steps, run = _started(cell)
-    test, few = unseen(cell["size"]), _few(cell["size"])
+    test, few = _test(cell), _few(cell)
     points = np.unique(np.geomspace(1, steps, _POINTS).astype(int)).tolist()
     curves, taken = _watched(run, points, lambda: average_precision(model, few))
     return {
@@ -70,37 +95,51 @@ def live(cell: Cell) -> Iterator[dict[str, float]]:
     for step in run:
         largest = max(largest, step.total_norm)
         if step.number % 10 == 0 or step.number == steps:
-            ap = average_precision(model, _few(cell["size"]))
+            ap = average_precision(model, _few(cell))
             yield {"step": step.number, "ap_curve": ap, "norm_curve": largest}
             largest = 0.0
     if step is None or step.number < steps:
         raise FloatingPointError("a gradient was not finite")
 
 
-def _started(cell: Cell) -> tuple[nn.Sequential, int, Iterator[Taken]]:
+def _started(cell: Cell) -> tuple[nn.Module, int, Iterator[Taken]]:
     """A detector, how many steps it is to take, and these steps, none of them taken yet."""
     device.seed(cell["seed"])
     model = _begun(cell)
     steps = cell["steps"]
     if cell["part"] == "grid":  # as many pictures, however many a step takes
         steps //= cell["accumulate"]
-    found = pictures(cell["size"], cell["seed"])
+    batches, losses = _batches(cell)
     run = train(
         model,
-        found.batches(cell["batch_size"], seed=cell["seed"]),
+        batches,
         steps=steps,
         optimizer=cell["optimizer"],
         lr=cell["lr"],
         clip=rule(cell),
         warmup=cell["warmup"],
         accumulate=cell["accumulate"],
+        losses=losses,
     )
     return model, steps, run
 
 
-def _few(size: int) -> Composites:
+def _batches(cell: Cell) -> tuple[Iterator[Batch], Losses]:
+    size, seed, count = cell["size"], cell["seed"], cell["batch_size"]
+    asked = (size, seed, cell.get("data", COMPOSITES))
+    if cell["part"] == "retinanet":
+        found = retinanet.batches(seen(*asked), count, seed=seed, where=device.best())
+        return found, retinanet.losses
+    return pictures(*asked).batches(count, seed=seed), of_places
+
+
+def _test(cell: Cell) -> Composites:
+    return unseen(cell["size"], source=cell.get("data", COMPOSITES))
+
+
+def _few(cell: Cell) -> Composites:
     """The test pictures on which a run is watched."""
-    test = unseen(size)
+    test = _test(cell)
     return Composites(test.split, test.images[:_WATCHED], test.boxes[:_WATCHED])
 
 
@@ -135,7 +174,10 @@ def _digits(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _begun(cell: Cell) -> nn.Sequential:
+def _begun(cell: Cell) -> nn.Module:
+    if cell["part"] == "retinanet":
+        large: nn.Module = retinanet.retinanet(cell["start"], cell["size"])
+        return large.to(device.best())
     model = models.detector(cell["width"], norm=cell["norm"]).to(device.best())
     backbone = model.get_submodule("backbone")
     if cell["start"] != "scratch":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, inf, pi
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,18 @@ from gradlab.course.lessons.detection.candidates import standardised
 from gradlab.course.lessons.detection.losses import loss, targets
 from gradlab.course.models.detectors import STRIDE
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Any]
+"""Pictures, and what should be said about them, in the form that their loss takes."""
 
-PARTS = ("backbone", "heads.score", "heads.box")
-"""Whose norms are told apart, by the names of their parameters."""
+Losses = Callable[[nn.Module, Sequence[Batch]], Iterator[Tensor]]
+"""What each micro-batch of a step adds to the step's loss, computed when it is asked for."""
+
+PARTS = (
+    ("backbone",),
+    ("heads.score", "head.classification_head"),
+    ("heads.box", "head.regression_head"),
+)
+"""Whose norms are told apart, by the names of their parameters: ours, and those of RetinaNet."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,27 @@ class Pictures:
 
     def batches(self, batch_size: int, *, seed: int) -> Iterator[Batch]:
         """Shuffled batches without end."""
-        generator = torch.Generator().manual_seed(seed)
-        while True:
-            order = torch.randperm(len(self.inputs), generator=generator)
-            for places in order.split(batch_size):
-                if len(places) == batch_size:
-                    yield self.inputs[places], self.wanted[places]
+        for chosen in shuffled(len(self.inputs), batch_size, seed=seed):
+            yield self.inputs[chosen], self.wanted[chosen]
+
+
+def shuffled(count: int, batch_size: int, *, seed: int) -> Iterator[Tensor]:
+    """Which of ``count`` pictures are in each batch, without end; what is left over is skipped."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        for chosen in torch.randperm(count, generator=generator).split(batch_size):
+            if len(chosen) == batch_size:
+                yield chosen
+
+
+def of_places(model: nn.Module, micro_batches: Sequence[Batch]) -> Iterator[Tensor]:
+    """The losses of our detector, divided by the places with an object in all of the step.
+
+    So accumulating changes nothing but the memory.
+    """
+    objects = max(1.0, sum(float((wanted[:, 0] > 0).sum()) for _, wanted in micro_batches))
+    for inputs, wanted in micro_batches:
+        yield loss(model(inputs), wanted, objects)
 
 
 def train(
@@ -77,22 +101,22 @@ def train(
     clip: Rule | None = None,
     warmup: int = 0,
     accumulate: int = 1,
+    losses: Losses = of_places,
 ) -> Iterator[Taken]:
     """Train step by step; the iterator ends early where a gradient is not finite.
 
-    The rate rises over ``warmup`` steps and falls to 0 along a cosine. What is divided by is the
-    number of places with an object in all micro-batches of a step, so that accumulating changes
-    nothing but the memory.
+    The rate rises over ``warmup`` steps and falls to 0 along a cosine.
 
     Args:
-        model: from ``models.detector``; parameters that ask for no gradient stay.
-        batches: micro-batches, as ``Pictures.batches`` makes them.
+        model: a detector; parameters that ask for no gradient stay.
+        batches: micro-batches without end, as ``Pictures.batches`` makes them.
         steps: of the optimizer.
         optimizer: ``"AdamW"``, or ``"SGD"`` with momentum 0.9.
         lr: the highest rate.
         clip: how to clip before each step; None: not at all.
         warmup: steps.
         accumulate: micro-batches of one step.
+        losses: of the micro-batches of a step; that of ``models.detector`` by default.
     """
     free = [p for p in model.parameters() if p.requires_grad]
     kinds = {"AdamW": (torch.optim.AdamW, {}), "SGD": (torch.optim.SGD, {"momentum": 0.9})}
@@ -104,7 +128,7 @@ def train(
         rate = 0.5 * lr * (1 + cos(pi * step / steps)) * min(1.0, (step + 1) / (warmup + 1))
         chosen.param_groups[0]["lr"] = rate
         chosen.zero_grad()
-        value = accumulate_(model, [next(batches) for _ in range(accumulate)])
+        value = accumulate_(model, [next(batches) for _ in range(accumulate)], losses)
         norms = part_norms(model)
         try:
             clipped = rule.clip_(free)
@@ -114,12 +138,12 @@ def train(
         yield Taken(step + 1, value, norms, bool(clipped.fired))
 
 
-def accumulate_(model: nn.Module, micro_batches: Sequence[Batch]) -> float:
+def accumulate_(
+    model: nn.Module, micro_batches: Sequence[Batch], losses: Losses = of_places
+) -> float:
     """Add up the gradients of micro-batches into one of them all; return their common loss."""
-    objects = max(1.0, sum(float((wanted[:, 0] > 0).sum()) for _, wanted in micro_batches))
     total = 0.0
-    for inputs, wanted in micro_batches:
-        part = loss(model(inputs), wanted, objects)
+    for part in losses(model, micro_batches):
         part.backward()
         total += float(part.detach())
     return total
