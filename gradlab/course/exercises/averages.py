@@ -43,11 +43,9 @@ NEARER = Law(
     ),
 )
 ENDS = Law(
-    "takes the weights over with decay 0, and nothing of them with decay 1",
-    "At the ends of its range the decay chooses one of the two.",
-    lambda averages, weights, decay, outcome: (
-        decay not in (0, 1) or agree(weights if decay == 0 else averages, outcome[1])
-    ),
+    "takes nothing of the weights with decay 1",
+    "At that end of its range the old average is all of the new one.",
+    lambda averages, weights, decay, outcome: decay != 1 or agree(averages, outcome[1]),
 )
 
 

@@ -84,10 +84,6 @@ def compares_the_best(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -
     return 1 if lead > 0 and lead >= cutoff else -1
 
 
-def sorts_before_it_compares(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -> int:
-    return decide_by_pairs(ours.sort().values, theirs.sort().values, cutoff)
-
-
 def takes_a_majority(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -> int:
     lead = (ours - theirs)[(ours - theirs).isfinite()]
     return 1 if (lead > 0).float().mean() > 0.5 and lead.mean() >= cutoff else -1
@@ -161,7 +157,6 @@ exercise = Exercise(
     mistakes={
         compares_the_means: PAIRS,
         compares_the_best: PAIRS,
-        sorts_before_it_compares: PAIRS,
         takes_a_majority: PAIRS,
         asks_for_no_size: AVERAGE,
         asks_every_seed_for_the_cutoff: AVERAGE,
