@@ -80,6 +80,12 @@ def _learning():
     return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
 
 
+def _sees():
+    torch.manual_seed(0)
+    pictures = {"faces": data.composites("test", 4, size=48)}
+    return detection.sees_panel(models.detector(4), pictures)
+
+
 def _lengths():
     torch.manual_seed(0)
     digits = [fewer(data.load("digits", split), 4) for split in ("train", "test")]
@@ -144,9 +150,7 @@ PANELS = {
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,
-    "sees": lambda: detection.sees_panel(
-        models.detector(4), {"faces": data.composites("test", 4, size=48)}
-    ),
+    "sees": _sees,
     "scene gradient": lambda: scenes.gradient_panel(watched_readers("order")),
     "scene reading": lambda: scenes.reading_panel(watched_readers("strips")),
     "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),

@@ -526,5 +526,5 @@ def test_the_runs_that_ship_are_complete_and_those_of_the_grid(name):
 
 
 def test_runs_that_do_not_ship_are_named_beside_those_that_do():
-    with pytest.raises(FileNotFoundError, match=r"'mine' ship with the course, only of \['feat"):
+    with pytest.raises(FileNotFoundError, match=r"'mine' ship with the course, only of \['av"):
         sweep.recorded("mine")

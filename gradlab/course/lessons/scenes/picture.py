@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
-from gradlab.draw.figure import powers_of_ten
+from gradlab.draw.figure import dress, powers_of_ten
 from gradlab.draw.style import AFTER, THRESHOLD, abbreviated, axes_of
 
 NORMS = (1e-6, 1e2)
@@ -73,8 +73,12 @@ def draw_heat(axes: Axes, what: str, rows: str) -> Heat:
 def draw_scale(axes: Axes, heat: Heat) -> None:
     """Draw the scale of norms beside a map."""
     assert axes.figure is not None
-    axes.figure.colorbar(heat.image, cax=axes, format=powers_of_ten())
-    axes.set_ylabel("norm")
+    bar = axes.figure.colorbar(heat.image, cax=axes, format=powers_of_ten())
+    dress(axes)
+    axes.grid(False)
+    bar.update_ticks()
+    bar.outline.set(edgecolor="black", linewidth=0.8)
+    bar.set_label("norm", loc="center")
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
