@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from gradlab.course import device
+from gradlab.course import device, lessons
+from gradlab.course.lessons import detection, scenes
+from gradlab.course.lessons.thresholds import live as thresholds_live
 
 
 def test_the_best_device_is_one_that_can_compute():
@@ -175,3 +177,32 @@ def test_an_unlimited_control_group_changes_nothing(tmp_path, limit):
     )
     assert device._memory(root) == (4000 * K, 3000 * K)
     assert device._cores(root) == device._cores(tmp_path / "nowhere")
+
+
+def streams():
+    """Where Python's, numpy's and torch's random numbers stand."""
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+
+def test_what_is_seeded_inside_leaves_all_streams_as_they_were():
+    before = streams()
+    with device.seeded(3):
+        inside = torch.rand(2), np.random.rand(), random.random()  # noqa: NPY002
+    assert streams() == before
+    with pytest.raises(RuntimeError, match="lost"), device.seeded(3):
+        raise RuntimeError("lost")
+    assert streams() == before
+    device.seed(3)
+    again = torch.rand(2), np.random.rand(), random.random()  # noqa: NPY002
+    assert torch.equal(inside[0], again[0])
+    assert inside[1:] == again[1:]
+
+
+def test_a_run_that_a_panel_trains_leaves_all_streams_as_they_were():
+    grids = {name: lessons.experiments()[name].cells("ci") for name in ("thresholds", "detection")}
+    first = {name: cells[0] for name, cells in grids.items()}
+    before = streams()
+    next(thresholds_live.train(first["thresholds"]))
+    next(detection.live({**first["detection"], "steps": 1}))
+    scenes.watch("order", "RNN", lr=0.01, steps=1, every=1)
+    assert streams() == before

@@ -3,6 +3,8 @@
 import os
 import platform
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -99,6 +101,34 @@ def seed(n: int) -> torch.Generator:
     np.random.seed(n)  # noqa: NPY002 - the global stream is exactly what has to be seeded
     torch.manual_seed(n)  # every device's stream
     return torch.Generator().manual_seed(n)
+
+
+@contextmanager
+def seeded(n: int) -> Iterator[None]:
+    """Seed everything with ``n`` inside, and leave all streams as they were.
+
+    For what is made while somebody else may draw: a network of a panel, a run in the background.
+
+    Args:
+        n: as for ``seed``.
+
+    Raises:
+        ValueError: as ``seed``.
+
+    >>> before = torch.get_rng_state()
+    >>> with seeded(0):
+    ...     _ = torch.rand(3)
+    >>> torch.equal(before, torch.get_rng_state())
+    True
+    """
+    python, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002 - as in ``seed``
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            seed(n)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(arrays)  # noqa: NPY002
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,8 @@ class Learning(Panel):
         self.taken, self.precision, self._error = [], [], ""
         self._settings = self._read()
         optimizer, lr, max_norm, accumulate = self._settings
-        device.seed(0)
-        self.model = models.detector(self._width).to(device.best())
+        with device.seeded(0):
+            self.model = models.detector(self._width).to(device.best())
         micro = self._batch_size // accumulate
         self._run: Iterator[Taken] = train(
             self.model,

@@ -104,8 +104,8 @@ def live(cell: Cell) -> Iterator[dict[str, float]]:
 
 def _started(cell: Cell) -> tuple[nn.Module, int, Iterator[Taken]]:
     """A detector, how many steps it is to take, and these steps, none of them taken yet."""
-    device.seed(cell["seed"])
-    model = _begun(cell)
+    with device.seeded(cell["seed"]):
+        model = _begun(cell)
     steps = cell["steps"]
     if cell["part"] == "grid":  # as many pictures, however many a step takes
         steps //= cell["accumulate"]

@@ -64,8 +64,8 @@ def network(task: str, model: str, seed: int) -> nn.Sequential:
     one_of("model", model, MODELS)
     data = TASKS[task]("train")
     remembers = {} if model.endswith("norm") else {"orthogonal": task == "order"}
-    device.seed(seed)
-    return MODELS[model](data.shape, len(data.classes), every=task == "strips", **remembers)
+    with device.seeded(seed):
+        return MODELS[model](data.shape, len(data.classes), every=task == "strips", **remembers)
 
 
 def loss(task: str) -> Callable[[Tensor, Tensor], Tensor]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-
+from gradlab.course import device
 from gradlab.course.lessons.thresholds.experiment import Run
 from gradlab.training.random import Random
 
@@ -30,7 +29,7 @@ def train(cell: Mapping[str, Any]) -> Iterator[dict[str, float]]:
     Raises:
         FloatingPointError: the gradient became infinite or NaN.
     """
-    with torch.random.fork_rng(devices=[]):
+    with device.seeded(cell["seed"]):
         run = Run(cell, MARKS)
         own = Random(run.model)
     marks = run.marks()
