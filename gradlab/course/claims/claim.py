@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -16,6 +16,12 @@ from gradlab.course.claims.sources import Statement, statement
 from gradlab.course.sweep.records import Records
 
 Word = Literal["holds", "fails", "depends", "not testable"]
+
+
+def word_for(found: Iterable[bool]) -> Word:
+    """``"holds"`` if a claim is so in all cases, ``"fails"`` if in none, else ``"depends"``."""
+    each = list(found)
+    return "holds" if all(each) else "depends" if any(each) else "fails"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.claim import Claim, Verdict, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, paired
 from gradlab.course.lessons.averaging.experiment import (
@@ -65,7 +65,7 @@ def _accuracies(runs: Records) -> NDArray[np.float64]:
 
 def _verdict(gains: Mapping[str, Seeds], better: float, about: str, on: str) -> Verdict:
     found = [gain.above(0) and gain.mean >= better for gain in gains.values()]
-    word: Word = "holds" if all(found) else "depends" if any(found) else "fails"
+    word = word_for(found)
     told = "; ".join(f"{setting} {gain:+.1%}" for setting, gain in gains.items())
     where = "; ".join(setting for setting, one in zip(gains, found, strict=True) if one)
     depends = f". It depends on {on}: better only with {where}" * (word == "depends")

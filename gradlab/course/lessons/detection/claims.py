@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.claim import Claim, Verdict, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.detection.questions import CUTS
@@ -45,16 +43,11 @@ def _better(change: Seeds, gain: float) -> bool:
     return change.above(0) and change.mean > gain
 
 
-def _word(found: Iterable[bool]) -> Word:
-    each = list(found)
-    return "holds" if all(each) else "depends" if any(each) else "fails"
-
-
 def _low_scores_out(after: Records, gain: float) -> Verdict:
     ap, f1 = after.values("ap50"), after.values("f1")
     changes = {cut: paired(ap[:, k], ap[:, 0]) for k, cut in enumerate(CUTS) if k}
     f1_change = paired(after.values("f1_at_cut"), f1[:, 0])
-    word = _word((any(_better(c, gain) for c in changes.values()), _better(f1_change, gain)))
+    word = word_for((any(_better(c, gain) for c in changes.values()), _better(f1_change, gain)))
     best = max(changes, key=lambda cut: changes[cut].mean)
     shown = Evidence(
         "change by leaving low scores out",
@@ -77,7 +70,7 @@ def _low_scores_out(after: Records, gain: float) -> Verdict:
 
 def _real_time(speed: Records, rate: float) -> Verdict:
     ours, large = map(over_seeds, speed.values("per_second").T)
-    word = _word(found.above(rate) for found in (ours, large))
+    word = word_for(found.above(rate) for found in (ours, large))
     shown = Evidence(
         "pictures a second at 224 pixels",
         {"this detector": ours, "RetinaNet, ResNet-50": large},
@@ -104,7 +97,7 @@ def _accumulating(records: Records, gain: float) -> Verdict:
         (lr,) = longer.axis("lr")
         alike = grid.where(optimizer=optimizer, accumulate=1, lr=lr)
         changes[f"{optimizer}, same steps"] = paired(longer.values("ap50"), alike.values("ap50"))
-    word = _word(_better(change, gain) for change in changes.values())
+    word = word_for(_better(change, gain) for change in changes.values())
     told = "; ".join(f"{name} {change:+.3f}" for name, change in changes.items())
     on = "; it depends on what is held equal, pictures or steps"
     return Verdict(
@@ -119,7 +112,7 @@ def _accuracy_and_speed(after: Records, gain: float, saved: float) -> Verdict:
     ap = paired(after.values("ap50_at_cut"), after.values("nms")[:, -1])
     time = over_seeds(after.values("time_ratio") - 1)
     accurate, fast = _better(f1, gain) and _better(ap, gain), time.below(-saved)
-    word = _word((accurate, fast))
+    word = word_for((accurate, fast))
     alarms, hard = (
         ", ".join(str(len(row.result[name])) for row in after if row.result)
         for name in ("astronaut", "hard_astronaut")
@@ -152,7 +145,7 @@ def _clipped_detectors_detect_better(records: Records, gain: float) -> Verdict:
         for way, (where, found) in ways.items():
             changes[f"{optimizer}, {way}"] = change = paired(found, without)
             told.append(f"{way} {change:+.3f} at {where}")
-    word = _word(_better(change, gain) for change in changes.values())
+    word = word_for(_better(change, gain) for change in changes.values())
     on = "; it depends on the optimizer and the way to clip" * (word == "depends")
     shown = Evidence("AP50, clipped minus unclipped", changes, (0.0, gain), "+.3f")
     return Verdict(word, f"best AP50: {'; '.join(told)}{on}", (shown,))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.claim import Claim, Verdict, Word, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.features.experiment import FULL, LENGTHS, MAP_LENGTHS, TIMED_LENGTHS
@@ -40,7 +40,7 @@ def _s0_1(records: Records, loss: float) -> Verdict:
             drawn.append(Evidence(about, numbers, (-loss,)))
             from_here = [k for k in LENGTHS if all(keeps[n] for n in LENGTHS if n >= k)]
             said.append(f"{kind} {name} {_from(from_here)}")
-    word: Word = "holds" if all(tested) else "depends" if any(tested) else "fails"
+    word = word_for(tested)
     return Verdict(word, f"accuracy is kept with {'; '.join(said)}", tuple(drawn))
 
 
@@ -104,7 +104,7 @@ def _s0_4(records: Records, gain: float) -> Verdict:
 def _all_or_some(about: str, gains: dict[str, Seeds], least: float) -> Verdict:
     """Are all, some or none positive in every seed, and so much on average?"""
     better = [gain.above(0) and gain.mean >= least for gain in gains.values()]
-    word: Word = "holds" if all(better) else "depends" if any(better) else "fails"
+    word = word_for(better)
     because = "; ".join(f"{name} {gain:+.1%}" for name, gain in gains.items())
     return Verdict(word, because, (Evidence(about, gains, (least,)),))
 

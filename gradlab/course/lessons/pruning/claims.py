@@ -8,7 +8,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.claim import Claim, Verdict, Word, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.pruning.questions import AMOUNTS, LARGEST
@@ -90,7 +90,7 @@ def _the_gap_closes(records: Records, accuracy: float) -> Verdict:
         f"{at} the gap changes by {closed[at]:+.1%}, accuracy by {changed[at]:+.1%}"
         for at in closed
     ]
-    word: Word = "holds" if all(better) else "depends" if any(better) else "fails"
+    word = word_for(better)
     on = "; it depends on the sparsity" * (word == "depends")
     return Verdict(
         word,
@@ -117,7 +117,7 @@ def _gradient_is_a_good_measure(records: Records, lead: float) -> Verdict:
         for rival, found in leads.items()
     ]
     where = [f"{part} at {a:.0%}" for (part, a), one in zip(_SETTINGS, good, strict=True) if one]
-    word: Word = "holds" if all(good) else "depends" if any(good) else "fails"
+    word = word_for(good)
     on = f"; it depends on sparsity and training: good only {', '.join(where)}"
     settings = [f"{part} at {amount:.0%}" for part, amount in _SETTINGS]
     drawn = (
@@ -154,7 +154,7 @@ def _slower_and_half_precision_helps(records: Records, time: float) -> Verdict:
     slower = over_seeds(np.median(masked / dense, 1) - 1)
     helps = over_seeds(np.median(half / masked, 1) - 1)
     found = slower.above(time), helps.below(-time)
-    word: Word = "holds" if all(found) else "depends" if any(found) else "fails"
+    word = word_for(found)
     slow, helped = ("yes" if one else "no" for one in found)
     on = f"; it depends: slower in every seed: {slow}, helped in every seed: {helped}"
     ms = fmean(np.median(dense, 1).tolist())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from gradlab.course.claims.claim import Claim, Verdict, Word
+from gradlab.course.claims.claim import Claim, Verdict, Word, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
 from gradlab.course.lessons.thresholds.settings import Grid, PerSeed, Setting
@@ -41,11 +41,6 @@ HALFWAY = 0.5
 """Speed is measured as steps to this test accuracy."""
 
 
-def _word(found: Iterable[bool]) -> Word:
-    each = list(found)
-    return "holds" if all(each) else "depends" if any(each) else "fails"
-
-
 def _momentum(grid: Grid, model: str, max_norm: float | None, rate_of: float | None) -> Setting:
     """Runs with one threshold, at the rate that is best for another."""
     return grid.at(model, "momentum", grid.best(model, rate_of), max_norm)
@@ -61,7 +56,7 @@ def _explosion_stops(records: Records, lost: float) -> Verdict:
                 shares[f"{model} {lr:g}"] = over_seeds(clipped.lost(lost))
     if not shares:
         return Verdict("not testable", "without clipping some of 5 seeds learn at every rate")
-    word = _word(share.below(0.5) for share in shares.values())
+    word = word_for(share.below(0.5) for share in shares.values())
     on = "; it depends on the learning rate" * (word == "depends")
     told = ", ".join(f"{place} {share:.0%}" for place, share in shares.items())
     shown = Evidence("share of runs lost with λ = 1, by rate", shares, (0.5,), ".0%")
@@ -79,7 +74,7 @@ def _overfits_less(records: Records, least: float) -> Verdict:
         gap.below(0) and gap.mean <= -least and accuracies[model].above(-least)
         for model, gap in gaps.items()
     ]
-    word = _word(helps)
+    word = word_for(helps)
     on = "; it depends on the network" * (word == "depends")
     told = "; ".join(
         f"{model}: λ = 1 changes the gap by {gap:+.1%}, the test accuracy by "
@@ -145,7 +140,7 @@ def _large_is_slow_and_accurate(records: Records, slower: float) -> Verdict:
         changes[model] = paired(ten.at_end(), one.at_end())
     bound = 1 / (1 + slower)
     found = [speeds[model].below(bound) and changes[model].above(0) for model in S3_MODELS]
-    word = _word(found)
+    word = word_for(found)
     on = "; it depends on the network" * (word == "depends")
     told = "; ".join(
         f"{model}: {speeds[model]:.2f} times as fast, accuracy {changes[model]:+.1%}"
@@ -190,7 +185,7 @@ def _steps_matter_more(records: Records, times: float) -> Verdict:
     if not leads:
         return Verdict("not testable", "with λ = 1 some of 5 seeds are lost at every rate")
     found = [lead.above(0) for lead in leads.values()]
-    word = _word(found)
+    word = word_for(found)
     on = "; it depends on the learning rate and the network" * (word == "depends")
     shown = Evidence(f"what T adds, minus {times:g} times what λ changes", leads, (0,))
     because = f"far more in {sum(found)} of {len(found)} places: {'; '.join(told)}{on}"
@@ -217,7 +212,7 @@ def _combines(records: Records, better: float) -> Verdict:
         told.append(
             f"{optimizer}: {over_seeds(free):.1%} without clipping, {_changes(free, clipped)}"
         )
-    word = _word(
+    word = word_for(
         gains[name].above(0) and gains[name].mean >= better for name in ("Adam", "RMSProp")
     )
     on = "; it depends on the optimizer" * (word == "depends")
