@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from gradlab.course.claims.claim import Claim, Verdict, Word, word_for
 from gradlab.course.claims.evidence import Evidence
 from gradlab.course.claims.seeds import Seeds, over_seeds, paired
-from gradlab.course.lessons.thresholds.settings import Grid, PerSeed, Setting
+from gradlab.course.lessons.thresholds.by_value import combines, vanished_gradients_return
+from gradlab.course.lessons.thresholds.settings import Grid, Setting
 from gradlab.course.lessons.thresholds.setups import S3_MODELS
 from gradlab.course.sweep.records import Records
 
@@ -192,51 +191,6 @@ def _steps_matter_more(records: Records, times: float) -> Verdict:
     return Verdict(word, because, (shown,))
 
 
-def _by_value(records: Records, optimizer: str) -> tuple[PerSeed, dict[float, PerSeed]]:
-    """Accuracies without clipping, and with each ε; each at its best rate for the validation."""
-    runs = records.where(optimizer=optimizer)
-    found = {}
-    for clip_value in runs.axis("clip_value"):
-        chosen = runs.where(clip_value=clip_value)
-        each = [Setting.of(chosen.where(lr=lr)) for lr in chosen.axis("lr")]
-        best = max(each, key=lambda one: float(one.at_end("validation_accuracy").mean()))
-        found[clip_value] = best.at_end()
-    return found.pop(None), found
-
-
-def _combines(records: Records, better: float) -> Verdict:
-    gains, told = {}, []
-    for optimizer in ("Adam", "RMSProp", "SGD"):
-        free, clipped = _by_value(records, optimizer)
-        gains[optimizer] = paired(clipped[0.1], free)
-        told.append(
-            f"{optimizer}: {over_seeds(free):.1%} without clipping, {_changes(free, clipped)}"
-        )
-    word = word_for(
-        gains[name].above(0) and gains[name].mean >= better for name in ("Adam", "RMSProp")
-    )
-    on = "; it depends on the optimizer" * (word == "depends")
-    shown = Evidence("accuracy with ε = 0.1 minus without clipping", gains, (0, better))
-    return Verdict(word, "; ".join(told) + on, (shown,))
-
-
-def _vanished_gradients_return(records: Records, least: float) -> Verdict:
-    free, clipped = _by_value(records, "SGD")
-    gains = {clip_value: paired(accuracy, free) for clip_value, accuracy in clipped.items()}
-    escaped = [clip_value for clip_value, gain in gains.items() if gain.above(least)]
-    word: Word = "holds" if 0.1 in escaped else "depends" if escaped else "fails"
-    on = "; it depends on a tiny ε, and a rate raised in proportion" * (word == "depends")
-    told = f"{over_seeds(free):.1%} without clipping at its best rate, {_changes(free, clipped)}"
-    named = {f"ε = {clip_value:g}": gain for clip_value, gain in gains.items()}
-    shown = Evidence("accuracy with ε minus without clipping", named, (least,))
-    return Verdict(word, told + on, (shown,))
-
-
-def _changes(free: PerSeed, clipped: Mapping[float, PerSeed]) -> str:
-    changes = ((clip_value, paired(accuracy, free)) for clip_value, accuracy in clipped.items())
-    return ", ".join(f"ε = {clip_value:g} {change:+.1%}" for clip_value, change in changes)
-
-
 _BEST = "the rate is the best of those tried for that threshold on pictures kept for this choice"
 _S3 = tuple({"part": "by norm", "optimizer": "momentum", "model": model} for model in S3_MODELS)
 _LOST = "a run that diverged counts as chance"
@@ -318,7 +272,7 @@ CLAIMS = (
         f"each ε at its best rate: {_BEST}. A threshold helps if it adds 10 points or more to the "
         "accuracy in every seed. Holds if ε = 0.1, which is S4's, helps; depends if only a smaller "
         "ε does, with a rate raised in proportion; fails if none does.",
-        _vanished_gradients_return,
+        vanished_gradients_return,
         {"least": ESCAPES},
         ({"part": "vanishing"},),
     ),
@@ -327,7 +281,7 @@ CLAIMS = (
         "Train S4's network with and without clipping by value at its ε = 0.1, each at its best "
         f"rate: {_BEST}. Better: higher in every seed, by 1 point or more on average. Holds if it "
         "is better under Adam and under RMSProp, fails if under neither, depends otherwise.",
-        _combines,
+        combines,
         {"better": BETTER},
         ({"part": "by value"},),
     ),
