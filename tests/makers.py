@@ -81,9 +81,13 @@ def _learning():
 
 
 def _sees():
+    """Of a detector whose scores, and the overlaps of its boxes, are spread over their sliders."""
     torch.manual_seed(0)
-    pictures = {"faces": data.composites("test", 4, size=48)}
-    return detection.sees_panel(models.detector(4), pictures)
+    model = models.detector(4)
+    for head, bias in ((model[-1].score, 0.5), (model[-1].box, 2.0)):
+        torch.nn.init.normal_(head.weight, std=0.2)
+        torch.nn.init.constant_(head.bias, bias)
+    return detection.sees_panel(model, {"faces": data.composites("test", 4, size=96)})
 
 
 def _lengths():

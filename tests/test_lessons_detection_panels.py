@@ -1,5 +1,6 @@
 """The panels on detectors show what they say; the experiment's claims follow their rules."""
 
+import makers
 import pytest
 import torch
 
@@ -46,6 +47,14 @@ def test_without_suppression_every_candidate_is_drawn(sees):
     assert sees.overlap.disabled
     assert "Soft-NMS" in sees.readout
     sees.reset()
+
+
+def test_of_many_boxes_the_100_best_of_a_picture_are_drawn_and_counted():
+    sees = makers.PANELS["sees"]()
+    sees.overlap.value, sees.score.value = 1.0, 0.02
+    assert len(sees.proposed["faces"][0].above(0.02)) > 100
+    assert sum(len(line.get_xdata()) // 6 for line in (sees.view.right, sees.view.wrong)) == 100
+    assert "100 left by NMS" in sees.readout
 
 
 def test_a_set_without_pictures_is_refused():

@@ -19,6 +19,8 @@ LEAST = 0.01
 GREY = torch.tensor((0.299, 0.587, 0.114))
 """How bright red, green and blue look (ITU-R BT.601)."""
 
+_MOST = 100  # candidates of one picture that count, as in COCO
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
@@ -47,6 +49,11 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @property
+    def counted(self) -> Candidates:
+        """The 100 best, if there are more: as many as COCO counts of one picture."""
+        return Candidates(self.boxes[:_MOST], self.scores[:_MOST])
 
     def above(self, score: float) -> Candidates:
         """Those that score as much or more."""

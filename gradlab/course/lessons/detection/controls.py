@@ -106,8 +106,10 @@ class Sees(Panel):
 
     def _keep(self, name: str, by: str, overlap: float) -> list[Candidates]:
         if by == SOFT:
-            return [one.softened() for one in self.proposed[name]]
-        return suppressed(self.proposed[name], overlap)
+            kept = [one.softened() for one in self.proposed[name]]
+        else:
+            kept = suppressed(self.proposed[name], overlap)
+        return [one.counted for one in kept]
 
     def _rank(self, name: str, by: str, overlap: float) -> Ranked:
         return ranked(self._kept(name, by, overlap), self.sets[name].boxes)

@@ -12,7 +12,6 @@ from torch import Tensor
 from gradlab.course.lessons.detection.boxes import iou
 from gradlab.course.lessons.detection.candidates import Candidates
 
-_MOST = 100  # candidates of one picture that count, as in COCO
 _RECALLS = np.linspace(0, 1, 101)  # at which precision is read
 
 
@@ -91,8 +90,9 @@ def ranked(found: Sequence[Candidates], truth: Sequence[Tensor], overlap: float 
     """
     if len(found) != len(truth):
         raise ValueError(f"truth must hold {len(found)} pictures, got {len(truth)}")
-    scores = [one.scores[:_MOST].numpy().astype(np.float64) for one in found]
-    right = [_right(one, boxes, overlap) for one, boxes in zip(found, truth, strict=True)]
+    counted = [one.counted for one in found]
+    scores = [one.scores.numpy().astype(np.float64) for one in counted]
+    right = [_right(one, boxes, overlap) for one, boxes in zip(counted, truth, strict=True)]
     joined = np.concatenate([*scores, np.empty(0)])
     order = np.argsort(-joined, kind="stable")
     flags = np.concatenate([*right, np.empty(0, bool)])[order]
@@ -100,7 +100,7 @@ def ranked(found: Sequence[Candidates], truth: Sequence[Tensor], overlap: float 
 
 
 def _right(found: Candidates, truth: Tensor, overlap: float) -> NDArray[np.bool_]:
-    overlaps = iou(found.boxes[:_MOST].double(), truth.double()).numpy()
+    overlaps = iou(found.boxes.double(), truth.double()).numpy()
     right = np.zeros(len(overlaps), bool)
     for place, row in enumerate(overlaps):
         if len(row) and row.max() >= overlap:
