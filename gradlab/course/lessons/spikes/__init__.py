@@ -1,0 +1,1 @@
+"""A loss spike: clip, skip or rewind?"""
