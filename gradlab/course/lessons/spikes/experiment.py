@@ -58,7 +58,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
         many steps a rule changed, and ``losses``: of each two steps from the start on, the mean.
     """
     run = begin(cell["cause"], cell["seed"])
-    with record(run.model, run.optimizer, updates=True) as recorder:
+    with record(run.model, run.optimizer, every=1, updates=True) as recorder:
         advance(run, cell["cause"], cell["steps"])
     found: dict[str, Any] = {
         name: _short(values) for name, values in signs(run.branch.loss, recorder.recording).items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from gradlab.arguments import whole, within
+from gradlab.arguments import whole
 from gradlab.clip import AdaGC, ByNorm, Rule, SkipSpikes, ZClip
 from gradlab.training import Steered
 from gradlab.training.branch import Branch
@@ -149,16 +149,6 @@ def futures(
     finally:
         run.reset(end)
     return futures
-
-
-def steps_lost(losses: object, level: float, rise: float = 0.2) -> int:
-    """How many losses are more than ``rise`` above a level.
-
-    >>> steps_lost([1.0, 3.0, 2.0, 1.1], 1.0)
-    2
-    """
-    within("level", level, 0)
-    return int(sum(not loss <= level + rise for loss in losses))  # type: ignore[attr-defined]
 
 
 def _with_gradient(norm: torch.Tensor) -> torch.Tensor:
