@@ -1,0 +1,183 @@
+"""Every number in the notebooks' prose stands on something that was computed.
+
+A number is supported that stands, to the digits that prose gives, in an output or in the code of its
+section or of the section before; under "What we saw", of any section. So is a setting of a recorded
+grid that the notebook reads, or the number of its runs; and a number that was supported further up.
+What prose works out from such numbers stands in ``DERIVED``, with how.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from math import acos, degrees
+
+import nbformat
+import pytest
+import refresh_notebooks
+
+from gradlab.course import data, models, sweep
+
+NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+DIGITS = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+ALONE = r"(?<![\w.,$^/-])"
+UNIT = r"\s?%| per cent| points?\b"
+NOT_ASKED = {
+    "formulas define": r"\$\$.*?\$\$|\$[^$\n]*(?:\n[^$\n]*)?\$",
+    "code defines": r"```.*?```|`[^`]*`",
+    "addresses": r"\]\([^)]*\)",
+    "sources": r"\*\*Sources\.\*\*.*",
+    "years": r"\b(?:1[89]|20)\d\d\b(?![.,]\d| %)",
+    "numbers of list items and rows": r"^(?:\d+\.|\*\*\d+\.)\s|^\| *\d+ *\|",
+    "notebooks by number": r"\b0\d\b(?!\.)",
+    "references": r"\b(?:[Nn]otebook|[Ss]ection|[Ff]igure|[Ee]quation|[Cc]laim|CIFAR)s?[ -]\d+"
+    r"(?:(?:,| and| or| to|–) ?\d+)*",
+    "minutes of the reader's time": r"\b(?:\d+|a quarter|half) (?:of )?an? (?:minute|hour)\b",
+    "counts below ten, which the reader sees": rf"{ALONE}\d(?![\w.,/]*\d|{UNIT})",
+}
+SKIPPED = re.compile("|".join(NOT_ASKED.values()), re.DOTALL | re.MULTILINE)
+IN_PROSE = re.compile(
+    rf"{ALONE}(?P<digits>{DIGITS})(?![\w/]|\.\d|-(?!fold)\w)(?P<per_cent>{UNIT})?"
+)
+IN_OUTPUT = re.compile(rf"(?<!\w)(?P<digits>{DIGITS})(?P<exponent>e[+-]?\d+)?(?P<per_cent>{UNIT})?")
+ROUGHLY = re.compile(r"\b(?:about|some|nearly|around|almost|over|under|than|roughly|least)\s+$")
+PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+PARTS |= {"twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
+COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "nine": 9}
+IN_WORDS = re.compile(
+    rf"\b(?:(?P<count>{'|'.join(COUNTS)}) (?P<part>{'|'.join(PARTS)})s?|half (?:a|the|of|as))\b"
+)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the prose, how far what supports it may be, and where it stands."""
+
+    text: str
+    value: float
+    slack: float
+    per_cent: bool
+    sentence: str
+
+
+def numbers(prose):
+    """The numbers in a markdown cell, but those of a kind that is not asked."""
+    asked = SKIPPED.sub(" – ", prose)
+    for hit in IN_PROSE.finditer(asked):
+        digits = hit["digits"].replace(",", "")
+        decimals = len(digits.partition(".")[2])
+        if not decimals and ROUGHLY.search(asked[: hit.start()]):
+            decimals = len(digits.rstrip("0")) - len(digits)
+        slack = 0.5 * 10.0**-decimals
+        yield Number(hit[0], float(digits), slack, bool(hit["per_cent"]), around(asked, hit))
+    for hit in IN_WORDS.finditer(asked):
+        share = COUNTS[hit["count"]] / PARTS[hit["part"]] if hit["part"] else 0.5
+        yield Number(hit[0], share, share / 8, False, around(asked, hit))
+
+
+def around(text, hit):
+    """A match with the words around it, on one line."""
+    return " ".join(text[max(0, hit.start() - 60) : hit.end() + 40].split())
+
+
+def read(text):
+    """The numbers in an output or in code, each with whether it is in per cent."""
+    return {
+        (float(hit["digits"].replace(",", "") + (hit["exponent"] or "")), bool(hit["per_cent"]))
+        for hit in IN_OUTPUT.finditer(text)
+    }
+
+
+def supports(evidence, number):
+    """Whether one of `evidence`, as it is or in per cent, is `number` to its digits."""
+    slack = number.slack * (1 + 1e-9)
+    for value, per_cent in evidence:
+        if per_cent or not number.per_cent:
+            readings = (value, value / 100) if per_cent else (value,)
+        else:
+            readings = (100 * value,) if value <= 1 else ()
+        if any(abs(reading - number.value) <= slack for reading in readings):
+            return True
+    return False
+
+
+def shown(cells):
+    """The numbers in the code and in the outputs of `cells`."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    texts = [refresh_notebooks.text_of(output) for cell in code for output in cell.outputs]
+    return read("\n".join([*(cell.source for cell in code), *texts]))
+
+
+def sections(cells):
+    """Lists of cells, one for each heading."""
+    parts = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            parts.append([])
+        parts[-1].append(cell)
+    return parts
+
+
+@cache
+def grid(name):
+    """The numbers among the settings of a recorded grid, and how many runs it has."""
+    records = sweep.recorded(name)
+    values = {value for row in records for value in row.cell.values()}
+    kept = {(float(v), False) for v in values if isinstance(v, int | float)}
+    return kept | {(float(len(records)), False)}
+
+
+def asked(cells, derived=()):
+    """Each number of the prose, with whether it is supported; `derived` are those worked out."""
+    parts, told = sections(cells), set(derived)
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    grids = [grid(name) for name in re.findall(r'sweep\.recorded\("(\w+)"\)', code)]
+    for k, part in enumerate(parts):
+        first = 0 if part[0].source.startswith("## What we saw") else max(0, k - 1)
+        evidence = shown(sum(parts[first : k + 1], [])).union(*grids)
+        for number in sum((list(numbers(c.source)) for c in part if c.cell_type == "markdown"), []):
+            supported = number.text in told or supports(evidence, number)
+            told |= {number.text} if supported else set()
+            yield number, supported, evidence
+
+
+def weights(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+DERIVED: dict[str, dict[str, Callable[[], float]]] = {
+}
+
+
+@each_notebook
+def test_every_number_in_prose_is_supported(path):
+    cells = nbformat.read(path, as_version=4).cells
+    found = asked(cells, DERIVED.get(path.stem[:2], ()))
+    missing = [f"{number.text!r} in: {number.sentence}" for number, good, _ in found if not good]
+    assert not missing, "no output, code or record gives " + "\n".join(missing)
+
+
+@pytest.mark.parametrize(
+    ("notebook", "text"), [(name, text) for name, texts in DERIVED.items() for text in texts]
+)
+def test_a_number_that_is_worked_out_comes_out(notebook, text):
+    (path,) = [path for path in NOTEBOOKS if path.stem.startswith(notebook)]
+    cells = nbformat.read(path, as_version=4).cells
+    stands = [n for c in cells if c.cell_type == "markdown" for n in numbers(c.source)]
+    stands = [number for number in stands if number.text == text]
+    assert stands, "is not in the prose any more"
+    assert supports({(DERIVED[notebook][text](), False)}, replace(stands[0], per_cent=False))
+
+
+def test_a_number_that_is_changed_is_mostly_noticed():
+    tried, passed = 0, []
+    for path in NOTEBOOKS:
+        for number, _, evidence in asked(nbformat.read(path, as_version=4).cells):
+            for factor in (0.7, 1.4):
+                step = 2 * number.slack
+                other = replace(number, value=round(factor * number.value / step) * step)
+                tried += 1
+                passed += [other] if supports(evidence, other) else []
+    assert len(passed) < 0.3 * tried
