@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from math import acos, degrees
+from math import acos, degrees, exp
 
 import nbformat
 import pytest
 import refresh_notebooks
 
 from gradlab.course import data, models, sweep
+from gradlab.course.lessons.pruning.questions import AMOUNTS
 
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -47,7 +48,7 @@ PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 
 PARTS |= {"twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
 COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "nine": 9}
 IN_WORDS = re.compile(
-    rf"\b(?:(?P<count>{'|'.join(COUNTS)}) (?P<part>{'|'.join(PARTS)})s?|half (?:a|the|of|as))\b"
+    rf"\b(?:(?P<count>{'|'.join(COUNTS)}) (?P<part>{'|'.join(PARTS)})s?|half (?:a|of|as))\b"
 )
 
 
@@ -71,7 +72,8 @@ def numbers(prose):
         if not decimals and ROUGHLY.search(asked[: hit.start()]):
             decimals = len(digits.rstrip("0")) - len(digits)
         slack = 0.5 * 10.0**-decimals
-        yield Number(hit[0], float(digits), slack, bool(hit["per_cent"]), around(asked, hit))
+        per_cent = (hit["per_cent"] or "").strip() in ("%", "per cent")
+        yield Number(hit[0], float(digits), slack, per_cent, around(asked, hit))
     for hit in IN_WORDS.finditer(asked):
         share = COUNTS[hit["count"]] / PARTS[hit["part"]] if hit["part"] else 0.5
         yield Number(hit[0], share, share / 8, False, around(asked, hit))
@@ -147,8 +149,38 @@ def weights(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def lost_by_the_smallest_fifth():
+    """Points of accuracy in each recorded seed, at 20 % by magnitude."""
+    runs = sweep.recorded("pruning").where(
+        part="one shot", importance="magnitude", scope="global"
+    )
+    test = runs.values("test")
+    return 100 * (test[:, 0] - test[:, AMOUNTS.index(0.2)])
+
+
 DERIVED: dict[str, dict[str, Callable[[], float]]] = {
+    "00": {"145,210": lambda: weights(models.vgg(depth=11, width=8))},
+    "01": {"578,410": lambda: weights(models.vgg(depth=11, width=16))},
+    "02": {
+        "578,410": lambda: weights(models.vgg(depth=11, width=16)),
+        "64": lambda: 4 * 16,
+        "90": lambda: degrees(acos(0)),
+    },
+    "05": {
+        "0.5 points": lambda: lost_by_the_smallest_fifth().mean(),
+        "2.6": lambda: lost_by_the_smallest_fifth().max(),
+    },
+    "08": {
+        "64": lambda: models.rnn_reader((1, 6, 50), 4).rnn.hidden_size,
+        "32": lambda: models.crnn((1, 6, 50), 4).rnn.hidden_size,
+    },
+    "10": {
+        "784": lambda: data.load("digits").images[0].numel(),
+        "32": lambda: 2**5,
+        "0.73": lambda: 1 / (1 + exp(-1)),
+    },
 }
+"""What prose works out: by notebook and by the number as it stands there."""
 
 
 @each_notebook

@@ -22,6 +22,9 @@ from gradlab.course.lessons.pruning.questions import GRADUAL, IMPORTANCES, QUEST
 from gradlab.course.lessons.pruning.rewinding import rewound
 from gradlab.course.sweep import Experiment
 
+ASKED = QUESTIONS | {"rewound": rewound}
+"""By part: what is asked of a trained network."""
+
 
 def cells(budget: str) -> list[dict[str, Any]]:
     """The runs: for each seed, every question.
@@ -58,7 +61,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = ("seed", "data", "width", "batch_size", "steps")
     network = trained(*(cell[name] for name in names))
-    return (QUESTIONS | {"rewound": rewound})[cell["part"]](network, cell)
+    return ASKED[cell["part"]](network, cell)
 
 
 EXPERIMENT = Experiment(
