@@ -1,16 +1,17 @@
 """Every number in the notebooks' prose stands on something that was computed.
 
-A number is supported that stands, to the digits that prose gives, in an output or in the code of its
-section or of the section before; under "What we saw", of any section. So is a setting of a recorded
-grid that the notebook reads, or the number of its runs; and a number that was supported further up.
-What prose works out from such numbers stands in ``DERIVED``, with how.
+A number is supported that stands, to the digits that prose gives, in an output or in the code of
+its section or of the section before; under "What we saw", of any section. So is a setting of a
+recorded grid that the notebook reads, or the number of its runs; and a number that was supported
+further up. What prose works out from such numbers stands in ``DERIVED``, with how.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from math import acos, degrees, exp
+from itertools import chain
+from math import acos, degrees, exp, nan
 
 import nbformat
 import pytest
@@ -39,11 +40,10 @@ NOT_ASKED = {
     "counts below ten, which the reader sees": rf"{ALONE}\d(?![\w.,/]*\d|{UNIT})",
 }
 SKIPPED = re.compile("|".join(NOT_ASKED.values()), re.DOTALL | re.MULTILINE)
-IN_PROSE = re.compile(
-    rf"{ALONE}(?P<digits>{DIGITS})(?![\w/]|\.\d|-(?!fold)\w)(?P<per_cent>{UNIT})?"
-)
-IN_OUTPUT = re.compile(rf"(?<!\w)(?P<digits>{DIGITS})(?P<exponent>e[+-]?\d+)?(?P<per_cent>{UNIT})?")
+IN_PROSE = re.compile(rf"{ALONE}(?P<digits>{DIGITS})(?![\w/]|\.\d|-(?!fold)\w)(?P<unit>{UNIT})?")
+IN_OUTPUT = re.compile(rf"(?<!\w)(?P<digits>{DIGITS})(?P<exponent>e[+-]?\d+)?(?P<unit>{UNIT})?")
 ROUGHLY = re.compile(r"\b(?:about|some|nearly|around|almost|over|under|than|roughly|least)\s+$")
+ROUGH = 0.1  # of a number: more than this no rounding may take away
 PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 PARTS |= {"twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
 COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "nine": 9}
@@ -59,7 +59,7 @@ class Number:
     text: str
     value: float
     slack: float
-    per_cent: bool
+    unit: str
     sentence: str
 
 
@@ -71,12 +71,16 @@ def numbers(prose):
         decimals = len(digits.partition(".")[2])
         if not decimals and ROUGHLY.search(asked[: hit.start()]):
             decimals = len(digits.rstrip("0")) - len(digits)
-        slack = 0.5 * 10.0**-decimals
-        per_cent = (hit["per_cent"] or "").strip() in ("%", "per cent")
-        yield Number(hit[0], float(digits), slack, per_cent, around(asked, hit))
+        value = float(digits)
+        slack = min(0.5 * 10.0**-decimals, ROUGH * value)
+        yield Number(hit[0], value, slack, unit_of(hit), around(asked, hit))
     for hit in IN_WORDS.finditer(asked):
         share = COUNTS[hit["count"]] / PARTS[hit["part"]] if hit["part"] else 0.5
-        yield Number(hit[0], share, share / 8, False, around(asked, hit))
+        yield Number(hit[0], share, ROUGH * share, "", around(asked, hit))
+
+
+def unit_of(hit):
+    return {"%": "%", "per cent": "%", "": ""}.get((hit["unit"] or "").strip(), "points")
 
 
 def around(text, hit):
@@ -85,24 +89,24 @@ def around(text, hit):
 
 
 def read(text):
-    """The numbers in an output or in code, each with whether it is in per cent."""
+    """The numbers in an output or in code, each with its unit."""
     return {
-        (float(hit["digits"].replace(",", "") + (hit["exponent"] or "")), bool(hit["per_cent"]))
+        (float(hit["digits"].replace(",", "") + (hit["exponent"] or "")), unit_of(hit))
         for hit in IN_OUTPUT.finditer(text)
     }
 
 
+def reading(value, unit, wanted):
+    """A number that was shown in one unit, in the unit of the prose."""
+    if wanted == "%" and not unit:
+        return 100 * value if value <= 1 else nan
+    return value / 100 if unit == "%" and not wanted else value
+
+
 def supports(evidence, number):
-    """Whether one of `evidence`, as it is or in per cent, is `number` to its digits."""
-    slack = number.slack * (1 + 1e-9)
-    for value, per_cent in evidence:
-        if per_cent or not number.per_cent:
-            readings = (value, value / 100) if per_cent else (value,)
-        else:
-            readings = (100 * value,) if value <= 1 else ()
-        if any(abs(reading - number.value) <= slack for reading in readings):
-            return True
-    return False
+    """Whether one of `evidence` is `number`, to the digits that the prose gives."""
+    readings = (reading(value, unit, number.unit) for value, unit in evidence)
+    return any(abs(found - number.value) <= number.slack * (1 + 1e-9) for found in readings)
 
 
 def shown(cells):
@@ -127,19 +131,19 @@ def grid(name):
     """The numbers among the settings of a recorded grid, and how many runs it has."""
     records = sweep.recorded(name)
     values = {value for row in records for value in row.cell.values()}
-    kept = {(float(v), False) for v in values if isinstance(v, int | float)}
-    return kept | {(float(len(records)), False)}
+    return {(float(v), "") for v in [*values, len(records)] if isinstance(v, int | float)}
 
 
 def asked(cells, derived=()):
-    """Each number of the prose, with whether it is supported; `derived` are those worked out."""
+    """Each number of the prose, with whether it is supported, and by what; `derived` all are."""
     parts, told = sections(cells), set(derived)
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     grids = [grid(name) for name in re.findall(r'sweep\.recorded\("(\w+)"\)', code)]
     for k, part in enumerate(parts):
         first = 0 if part[0].source.startswith("## What we saw") else max(0, k - 1)
-        evidence = shown(sum(parts[first : k + 1], [])).union(*grids)
-        for number in sum((list(numbers(c.source)) for c in part if c.cell_type == "markdown"), []):
+        evidence = shown(chain(*parts[first : k + 1])).union(*grids)
+        prose = (cell.source for cell in part if cell.cell_type == "markdown")
+        for number in chain.from_iterable(map(numbers, prose)):
             supported = number.text in told or supports(evidence, number)
             told |= {number.text} if supported else set()
             yield number, supported, evidence
@@ -151,9 +155,7 @@ def weights(model):
 
 def lost_by_the_smallest_fifth():
     """Points of accuracy in each recorded seed, at 20 % by magnitude."""
-    runs = sweep.recorded("pruning").where(
-        part="one shot", importance="magnitude", scope="global"
-    )
+    runs = sweep.recorded("pruning").where(part="one shot", importance="magnitude", scope="global")
     test = runs.values("test")
     return 100 * (test[:, 0] - test[:, AMOUNTS.index(0.2)])
 
@@ -200,16 +202,15 @@ def test_a_number_that_is_worked_out_comes_out(notebook, text):
     stands = [n for c in cells if c.cell_type == "markdown" for n in numbers(c.source)]
     stands = [number for number in stands if number.text == text]
     assert stands, "is not in the prose any more"
-    assert supports({(DERIVED[notebook][text](), False)}, replace(stands[0], per_cent=False))
+    assert supports({(DERIVED[notebook][text](), stands[0].unit)}, stands[0])
 
 
-def test_a_number_that_is_changed_is_mostly_noticed():
-    tried, passed = 0, []
+def test_most_numbers_that_are_changed_are_noticed():
+    tried = passed = 0
     for path in NOTEBOOKS:
         for number, _, evidence in asked(nbformat.read(path, as_version=4).cells):
-            for factor in (0.7, 1.4):
-                step = 2 * number.slack
-                other = replace(number, value=round(factor * number.value / step) * step)
+            for factor in (0.6, 1.5):
+                other = replace(number, value=round(factor * number.value, 12))
                 tried += 1
-                passed += [other] if supports(evidence, other) else []
-    assert len(passed) < 0.3 * tried
+                passed += supports(evidence, other)
+    assert passed < 0.4 * tried

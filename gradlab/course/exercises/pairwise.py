@@ -34,9 +34,7 @@ ENOUGH = Law(
 FEWEST = Law(
     "gives the fewest such directions",
     "Solve sum of the chances = risk for k, and round up.",
-    lambda points, epsilon, risk, k: (
-        k == 1 or failing(points, epsilon, k - 1) > risk * (1 - 1e-9)
-    ),
+    lambda points, epsilon, risk, k: k == 1 or failing(points, epsilon, k - 1) > risk * (1 - 1e-9),
 )
 
 
