@@ -176,6 +176,7 @@ DERIVED: dict[str, dict[str, Callable[[], float]]] = {
         "64": lambda: models.rnn_reader((1, 6, 50), 4).rnn.hidden_size,
         "32": lambda: models.crnn((1, 6, 50), 4).rnn.hidden_size,
     },
+    "09": {"128": lambda: 2**7},
     "10": {
         "784": lambda: data.load("digits").images[0].numel(),
         "32": lambda: 2**5,
