@@ -22,7 +22,7 @@ from gradlab.course.lessons.pruning.questions import GRADUAL, IMPORTANCES, QUEST
 from gradlab.course.lessons.pruning.rewinding import rewound
 from gradlab.course.sweep import Experiment
 
-ASKED = QUESTIONS | {"rewound": rewound}
+ASKED = {**QUESTIONS, "rewound": rewound}
 """By part: what is asked of a trained network."""
 
 
@@ -48,8 +48,8 @@ def cells(budget: str) -> list[dict[str, Any]]:
     ]
     alone = [{"part": "alone", "importance": c} for c in ("magnitude", "gradient")]
     others = [{"part": part} for part in ("printed", "steps", "speed")]
-    again = [{"part": "rewound", "steps": steps // 2}]  # it trains seven times
-    questions = [*one_shot, *tuned, *alone, *others, *again]
+    again = {"part": "rewound", "steps": steps // 2}  # it trains seven times
+    questions: list[dict[str, Any]] = [*one_shot, *tuned, *alone, *others, again]
     return [{"seed": seed} | common | asked for seed in range(seeds) for asked in questions]
 
 
