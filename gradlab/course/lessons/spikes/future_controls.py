@@ -130,7 +130,10 @@ class FuturesPanel(Panel):
         self.paths.spike.set_xdata([run["onset"], run["onset"]])
         for name, future in run["futures"][str(before)].items():
             steps = start + 0.5 + 2 * np.arange(len(future["losses"]))
-            self.paths.move(name, steps, future["losses"], name == self.treatment.value)
+            losses = future["losses"]
+            if name == NONE:  # with what was before
+                steps, losses = _pairs(list(range(len(run["loss"]))), run["loss"])
+            self.paths.move(name, steps, losses, name == self.treatment.value)
         ends = np.array([self._ends(name) for name in TREATMENTS])
         self.ends.move(ends, self._seeds.index(seed))
         medians = dict(zip(TREATMENTS, np.median(ends, 1), strict=True))

@@ -103,7 +103,7 @@ def draw_paths(axes: Axes, names: Sequence[str], steps: tuple[int, int]) -> Path
     axes.set(xlim=steps, yscale="log", ylim=(0.3, 12), xlabel="step", ylabel="training loss")
     legible(axes.yaxis)
     lines = {
-        name: axes.plot([], [], color=color, label=name)[0] for name, color in colors(names).items()
+        name: axes.plot([], [], color=color)[0] for name, color in colors(names).items()
     }
     look: Any = {"color": "black", "linestyle": "--"}
     (untreated,) = axes.plot([], [], linewidth=0.9, label="now: none", **look)
@@ -111,7 +111,7 @@ def draw_paths(axes: Axes, names: Sequence[str], steps: tuple[int, int]) -> Path
     start = axes.axvline(0, color="black", linewidth=0.9)
     spike = axes.axvline(0, color="black", linewidth=0.9, linestyle=":")
     axes.legend(loc="upper left")
-    axes.set_title("what became of this run")
+    axes.set_title("what became of this run (colours as on the right)")
     return Paths(lines, untreated, treated, start, spike)
 
 
