@@ -19,6 +19,7 @@ import refresh_notebooks
 
 from gradlab.course import data, models, sweep
 from gradlab.course.lessons.pruning.questions import AMOUNTS
+from gradlab.course.lessons.spikes import detector, language, runs, treatments
 
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -183,6 +184,13 @@ DERIVED: dict[str, dict[str, Callable[[], float]]] = {
         "784": lambda: data.load("digits").images[0].numel(),
         "32": lambda: 2**5,
         "0.73": lambda: 1 / (1 + exp(-1)),
+    },
+    "12": {
+        "0.80": lambda: language.ENTROPY,
+        "40": lambda: detector.WINDOW,
+        "20": lambda: detector.AHEAD,
+        "50": lambda: treatments.AFTER + 40,
+        "80": lambda: runs.STEPS - runs.BAD.start,
     },
 }
 """What prose works out: by notebook and by the number as it stands there."""

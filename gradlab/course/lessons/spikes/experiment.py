@@ -38,9 +38,9 @@ def cells(budget: str) -> list[dict[str, Any]]:
     """
     one_of("budget", budget, ("ci", "cpu", "gpu"))
     if budget == "ci":
-        return [{"seed": 1, "cause": "one sign", "steps": 126, "before": [1]}]
+        return [{"seed": 1, "cause": "one sign", "steps": 126}]
     return [
-        {"seed": seed, "cause": cause, "steps": STEPS, "before": list(BEFORE)}
+        {"seed": seed, "cause": cause, "steps": STEPS}
         for seed, cause in product(range(1, 6), CAUSES)
     ]
 
@@ -54,7 +54,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         For each of ``SIGNS`` a list, a number for each step. ``onset``: the step, from 0, at which
         the loss spiked; None: it did not. ``end``: the validation loss at the end. If it spiked,
-        ``futures``: for each of ``cell["before"]``, for each treatment, ``end``, ``clipped``, how
+        ``futures``: for each of ``BEFORE``, for each treatment, ``end``, ``clipped``, how
         many steps a rule changed, and ``losses``: of each two steps from the start on, the mean.
     """
     run = begin(cell["cause"], cell["seed"])
@@ -71,7 +71,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
                 name: _told(future)
                 for name, future in futures(run, spike, before, validation_loss).items()
             }
-            for before in cell["before"]
+            for before in BEFORE
         }
     return found
 

@@ -16,9 +16,6 @@ from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, told
 
-_LIMITS = 0.8, 4.0  # of the losses at the end
-
-
 def futures_panel(records: Records) -> FuturesPanel:
     """A panel of the recorded futures of a run that spiked, under six treatments.
 
@@ -78,8 +75,18 @@ class FuturesPanel(Panel):
     def _picture(self) -> LivePicture:
         figure, (left, right) = subplots(10.4, 4.4, ncols=2, width_ratios=(3, 2))
         self.paths = draw_paths(left, TREATMENTS, (50, STEPS))
-        self.ends = draw_ends(right, TREATMENTS, len(self._seeds), _LIMITS)
+        self.ends = draw_ends(right, TREATMENTS, len(self._seeds))
+        self._fill()
         return LivePicture(figure, [*self.paths.artists, *self.ends.artists])
+
+    def _fill(self) -> None:
+        """Make room for where the runs of the cause end; the picture must be redrawn."""
+        self._shown = self.cause.value
+        ends = [
+            self._ends(name, before) for name in TREATMENTS for before in self.before.options
+        ]
+        low, high = np.nanmin(ends), np.nanmax(ends)
+        self.ends.limit(low - 0.04 * (high - low), high + 0.04 * (high - low))
 
     def fork(self) -> None:
         """Train a run in the background, and its future under the chosen treatment."""
@@ -124,6 +131,9 @@ class FuturesPanel(Panel):
     def show(self) -> str:
         """Show the futures of the chosen run, and where those of all seeds end."""
         cause, seed, before = self.cause.value, self.seed.value, self.before.value
+        if self._shown != cause:
+            self._fill()
+            self.picture.redraw()
         run = self.runs[cause, seed]
         start = run["onset"] - before
         self.paths.start.set_xdata([start, start])
@@ -134,7 +144,7 @@ class FuturesPanel(Panel):
             if name == NONE:  # with what was before
                 steps, losses = _pairs(list(range(len(run["loss"]))), run["loss"])
             self.paths.move(name, steps, losses, name == self.treatment.value)
-        ends = np.array([self._ends(name) for name in TREATMENTS])
+        ends = np.array([self._ends(name, before) for name in TREATMENTS])
         self.ends.move(ends, self._seeds.index(seed))
         medians = dict(zip(TREATMENTS, np.median(ends, 1), strict=True))
         said = ", ".join(f"{name} {number(median)}" for name, median in medians.items())
@@ -147,10 +157,9 @@ class FuturesPanel(Panel):
             + self._error
         )
 
-    def _ends(self, name: str) -> list[float]:
-        where = self.cause.value, str(self.before.value)
-        found = (self.runs.get((where[0], seed)) for seed in self._seeds)
-        return [run["futures"][where[1]][name]["end"] if run else np.nan for run in found]
+    def _ends(self, name: str, before: int) -> list[float]:
+        found = (self.runs.get((self.cause.value, seed)) for seed in self._seeds)
+        return [run["futures"][str(before)][name]["end"] if run else np.nan for run in found]
 
     def _tried(self) -> str:
         """What was trained before the reader's eyes, drawn and in words."""

@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from gradlab.draw.style import AFTER, BEFORE, CYCLE, THRESHOLD, axes_of, legible
@@ -128,6 +128,12 @@ class Ends:
         """All that a panel may move."""
         return *self.dots, self.medians, self.ring
 
+    def limit(self, low: float, high: float) -> None:
+        """Show losses from ``low`` to ``high``; the picture must be redrawn."""
+        axes = axes_of(self.ring)
+        axes.set_xlim(low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+
     def move(self, ends: ArrayLike, here: int) -> None:
         """Show other ends, (treatments, seeds); the seed in place ``here`` has rings."""
         seen = np.asarray(ends, float)
@@ -138,21 +144,17 @@ class Ends:
         self.ring.set_xdata(np.clip(seen[:, here], *limits))
 
 
-def draw_ends(axes: Axes, names: Sequence[str], seeds: int, limits: tuple[float, float]) -> Ends:
+def draw_ends(axes: Axes, names: Sequence[str], seeds: int) -> Ends:
     """Draw a row of dots for each treatment; return what to move.
 
     Args:
-        axes: empty axes; the horizontal one becomes logarithmic.
+        axes: empty axes.
         names: of the treatments, the first on top.
         seeds: dots in each row.
-        limits: of the axis of losses.
     """
     rows = np.arange(len(names))
-    axes.set(xscale="log", xlim=limits, ylim=(len(names) - 0.5, -0.5))
-    axes.set_xlabel("validation loss at the end")
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel="validation loss at the end")
     axes.set_yticks(rows, names)
-    legible(axes.xaxis)
-    axes.xaxis.set_minor_formatter(NullFormatter())
     look: Any = {"linestyle": "none", "clip_on": False}
     dots = [
         axes.plot(np.ones(seeds), np.full(seeds, row), marker="o", alpha=0.6, color=color, **look)[
