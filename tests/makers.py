@@ -27,6 +27,7 @@ from gradlab.course.lessons import (
     rules,
     samples,
     scenes,
+    spikes,
     thresholds,
 )
 from gradlab.course.sweep.records import Records, Row
@@ -140,6 +141,7 @@ PANELS = {
     "claimed": lambda: thresholds.claimed_panel(sweep.recorded("thresholds")),
     "cliff": cliff.panel,
     "depth": lambda: growth.depth_panel(8),
+    "futures": lambda: spikes.futures_panel(sweep.recorded("spikes")),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
@@ -163,4 +165,5 @@ PANELS = {
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),
     "steer": _steer,
     "threshold": lambda: panels.threshold(network()),
+    "warnings": lambda: spikes.warnings_panel(sweep.recorded("spikes")),
 }

@@ -187,6 +187,7 @@ DERIVED: dict[str, dict[str, Callable[[], float]]] = {
     },
     "12": {
         "0.80": lambda: language.ENTROPY,
+        "0.5": lambda: runs.RISE,
         "40": lambda: detector.WINDOW,
         "20": lambda: detector.AHEAD,
         "50": lambda: treatments.AFTER + 40,

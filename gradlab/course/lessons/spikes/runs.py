@@ -14,10 +14,12 @@ CAUSES = ("one sign", "noise", "rate", "healthy")
 STEPS = 200
 BAD = range(120, 126)
 """Places in the stream of the bad batches."""
+RISE = 0.5
+"""How far above the median of the 40 losses before it a spike begins."""
 
 _RATE, _WARM_UP, _TOP = 0.01, 20, 0.3
 _KINDS = {"one sign": one_sign, "noise": noise}
-_WINDOW, _RISE = 40, 0.5
+_WINDOW = 40
 
 
 def learning_rate(cause: str, step: int) -> float:
@@ -71,6 +73,6 @@ def onset(losses: ArrayLike) -> int | None:
     """
     seen = np.asarray(losses, float)
     for step in range(_WINDOW, len(seen)):
-        if not seen[step] <= np.median(seen[step - _WINDOW : step]) + _RISE:
+        if not seen[step] <= np.median(seen[step - _WINDOW : step]) + RISE:
             return step
     return None
