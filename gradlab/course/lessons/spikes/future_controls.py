@@ -65,7 +65,8 @@ class FuturesPanel(Panel):
             layout={"width": "380px"},
         )
         self.live = Live(_train, self._advanced)
-        super().__init__([self.cause, self.seed, self.treatment, self.before], self._picture())
+        self._settings = [self.cause, self.seed, self.treatment, self.before]
+        super().__init__(self._settings, self._picture())
         self.fork_button = ipywidgets.Button(**_FORK, layout={"width": "150px"})
         self.fork_button.on_click(lambda _: self.stop() if self.live.going else self.fork())
         self.controls = (*self.controls, self.fork_button)
@@ -109,7 +110,8 @@ class FuturesPanel(Panel):
         """Put every control back to where it was, and forget what was trained."""
         self.stop()
         self.live.trial, self._error = None, ""
-        super().reset()
+        for control, value in zip(self._settings, self._start, strict=True):
+            control.value = value
         self._follow()
 
     def _stop(self) -> None:
