@@ -1,4 +1,4 @@
-"""Runs that spike where they should, a detector that knows no future, and futures that are exact."""
+"""Runs spike where they should, a detector knows no future, and futures are exact."""
 
 import json
 
@@ -127,7 +127,8 @@ def test_futures_begin_with_the_runs_own_past_and_leave_it_where_it_stood():
     run = plain()
     run.step(40)
     weights = [weight.clone() for weight in run.model.parameters()]
-    found = spikes.futures(run, spike=30, before=4, judge=lambda model: model[0].weight.sum().item())
+    judge = lambda model: model[0].weight.sum().item()  # noqa: E731
+    found = spikes.futures(run, spike=30, before=4, judge=judge)
     assert tuple(found) == TREATMENTS
     assert all(map(torch.equal, weights, run.model.parameters()))
     assert (run.position, len(run.branches), run.clip, run.skipped) == (40, 1, None, range(0))

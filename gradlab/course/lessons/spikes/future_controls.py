@@ -16,6 +16,7 @@ from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, told
 
+
 def futures_panel(records: Records) -> FuturesPanel:
     """A panel of the recorded futures of a run that spiked, under six treatments.
 
@@ -83,9 +84,7 @@ class FuturesPanel(Panel):
     def _fill(self) -> None:
         """Make room for where the runs of the cause end; the picture must be redrawn."""
         self._shown = self.cause.value
-        ends = [
-            self._ends(name, before) for name in TREATMENTS for before in self.before.options
-        ]
+        ends = [self._ends(name, before) for name in TREATMENTS for before in self.before.options]
         low, high = np.nanmin(ends), np.nanmax(ends)
         self.ends.limit(low - 0.04 * (high - low), high + 0.04 * (high - low))
 

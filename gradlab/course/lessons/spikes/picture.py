@@ -102,9 +102,7 @@ def draw_paths(axes: Axes, names: Sequence[str], steps: tuple[int, int]) -> Path
     """
     axes.set(xlim=steps, yscale="log", ylim=(0.3, 12), xlabel="step", ylabel="training loss")
     legible(axes.yaxis)
-    lines = {
-        name: axes.plot([], [], color=color)[0] for name, color in colors(names).items()
-    }
+    lines = {name: axes.plot([], [], color=color)[0] for name, color in colors(names).items()}
     look: Any = {"color": "black", "linestyle": "--"}
     (untreated,) = axes.plot([], [], linewidth=0.9, label="now: none", **look)
     (treated,) = axes.plot([], [], linewidth=2.2, label="now: treated", **look)
