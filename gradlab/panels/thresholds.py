@@ -14,7 +14,7 @@ from gradlab.clip import ByNorm, ByValue, Rule
 from gradlab.clip.counted import Effect, Summary, countable, effect
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
-from gradlab.histogram.log import merge, of_tensors
+from gradlab.histogram.log import of_tensors
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.panels.recorded import Recorded
@@ -78,7 +78,7 @@ class Threshold(Panel):
     ) -> None:
         self._histograms = histograms
         self._rules = {kind.label: kind for kind in kinds}
-        self._views = {ALL: merge(histograms), **histograms}
+        self._views = {ALL: LogHistogram.merged(histograms.values()), **histograms}
         whole = self._views[ALL]
         if not whole.norm() > 0:
             raise ValueError("gradients must hold a finite element other than zero")

@@ -80,7 +80,7 @@ def _at_all_steps(recording: Recording, values: NDArray[np.float64]) -> NDArray[
 def _raw(histogram: LogHistogram) -> dict[str, Any]:
     """The finite elements in TensorBoard's words: filled buckets, and the gaps between them."""
     edges = EDGES[::_MERGED]
-    positive, negative = histogram.counts.reshape(2, -1, _MERGED).sum(axis=-1)
+    positive, negative = histogram.bins().reshape(2, -1, _MERGED).sum(axis=-1)
     positive[0] += histogram.zeros
     counts = np.concatenate([negative[::-1], positive])
     lows = np.concatenate([-edges[:0:-1], edges[:-1]])

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.codes import BINS, CODES, NONFINITE, ZERO
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +93,4 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
     def _at(self, row: int, column: int) -> LogHistogram:
         """The histogram of one layer at the step of one row; empty where there was no gradient."""
         held = slice(self.starts[row, column], self.ends[row, column])
-        table = np.zeros(CODES, np.int64)
-        table[self.codes[held]] = self.counts[held]
-        bins = table.reshape(2, -1)[:, :BINS].copy()
-        return LogHistogram(bins, int(table[ZERO]), int(table[NONFINITE]))
+        return LogHistogram(self.codes[held], self.counts[held])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import Rule
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.optimizers import plain
 from gradlab.recording.recording import Recording

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradlab.clip import Clipped
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 from gradlab.recording.journal import Journal, Sizes
 
 
