@@ -29,8 +29,8 @@ from gradlab.histogram.codes import (
     NONFINITE,
     ZERO,
     found_in,
-    tally,
 )
+from gradlab.histogram.counting import count
 
 RELATIVE_ERROR = 2.0**-MANTISSA_BITS
 """The width of a bin, relative to its lower edge: no magnitude is misread by more (1.6 %)."""
@@ -75,13 +75,8 @@ class LogHistogram:
         Raises:
             TypeError: ``tensor`` is not a dense tensor of real floating-point numbers.
         """
-        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            got = getattr(tensor, "dtype", type(tensor).__name__)
-            raise TypeError(f"tensor must hold real floating-point numbers, got {got}")
-        if tensor.layout != torch.strided:
-            raise TypeError(f"tensor must be dense (torch.strided), got layout {tensor.layout}")
-        (table,) = tally([tensor.detach().reshape(-1)])
-        return cls(*found_in(table))
+        (found,) = count([checked(tensor)])()
+        return cls(*found)
 
     @classmethod
     def merged(cls, histograms: Iterable[LogHistogram]) -> LogHistogram:
@@ -290,7 +285,21 @@ def of_tensors(tensors: Mapping[str, Tensor | LogHistogram]) -> dict[str, LogHis
     """
     if not tensors:
         raise ValueError("no gradient to measure: call loss.backward() first")
-    return {n: t if isinstance(t, LogHistogram) else LogHistogram.of(t) for n, t in tensors.items()}
+    new = {n: checked(t) for n, t in tensors.items() if not isinstance(t, LogHistogram)}
+    found = dict(zip(new, count(list(new.values()))(), strict=True))
+    return {
+        n: t if isinstance(t, LogHistogram) else LogHistogram(*found[n]) for n, t in tensors.items()
+    }
+
+
+def checked(tensor: Tensor) -> Tensor:
+    """The tensor, if it is a dense one of real floating-point numbers."""
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        got = getattr(tensor, "dtype", type(tensor).__name__)
+        raise TypeError(f"tensor must hold real floating-point numbers, got {got}")
+    if tensor.layout != torch.strided:
+        raise TypeError(f"tensor must be dense (torch.strided), got layout {tensor.layout}")
+    return tensor
 
 
 def mean(low: Any, high: Any) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradlab.clip import Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
-from gradlab.recording.counting import count
+from gradlab.histogram.counting import count
 from gradlab.recording.journal import Journal, Sizes
 from gradlab.recording.waiting import Look
 

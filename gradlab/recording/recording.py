@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from gradlab.arguments import positive, whole
 from gradlab.clip import Rule
+from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
-from gradlab.recording.magnitudes import Magnitudes
 from gradlab.recording.storage import read, write
 from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
@@ -261,7 +261,8 @@ class Recording:
 
     @cached_property
     def _magnitudes(self) -> Magnitudes:
-        return Magnitudes(self.histograms)
+        held = self.histograms
+        return Magnitudes(held.codes, held.counts, held.ends)
 
 
 def _ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 import gradlab
 from gradlab import clip
 from gradlab.histogram.codes import Found
-from gradlab.recording.counting import count
+from gradlab.histogram.counting import count
 from gradlab.recording.journal import Journal
 
 MAX_NORM = 1.0

@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.histogram import LogHistogram, codes
-from gradlab.recording import counting
+from gradlab.histogram import LogHistogram, codes, counting
 from gradlab.recording.histograms import Histograms
 
 FLOATS = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e-45, -1e-45])
