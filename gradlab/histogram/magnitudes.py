@@ -74,7 +74,7 @@ class Magnitudes:
     ) -> None:
         self._codes, self._counts = codes, counts
         rows, layers = ends.shape
-        starts = np.append(0, ends.ravel()[:-1]).reshape(ends.shape)
+        starts = np.append(0, ends.ravel())[:-1].reshape(ends.shape)
         each = [_blocks(codes, counts, *pair) for pair in zip(starts, ends, strict=True)]
         for row, blocks in enumerate(each):
             each[row] = blocks._replace(runs=blocks.runs + 2 * layers * row)

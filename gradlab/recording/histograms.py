@@ -88,7 +88,7 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """(m, L) int64: where each layer's codes begin."""
-        return np.append(0, self.ends.ravel()[:-1]).reshape(self.ends.shape)
+        return np.append(0, self.ends.ravel())[:-1].reshape(self.ends.shape)
 
     def _at(self, row: int, column: int) -> LogHistogram:
         """The histogram of one layer at the step of one row; empty where there was no gradient."""
