@@ -241,7 +241,11 @@ class Rule(ABC):
             TypeError: ``parameters`` is none of the above, or a gradient is sparse in more than
                 its first dimension.
         """
-        layers = gather(parameters)
+        return self.clip_layers_(gather(parameters))
+
+    @torch.no_grad()
+    def clip_layers_(self, layers: list[Layer]) -> Clipped:
+        """What ``clip_`` did to layers that were gathered before."""
         if not layers:
             zero = torch.tensor(0.0)
             return Clipped(zero, torch.tensor(1.0), torch.tensor(False), zero.new_empty(0))

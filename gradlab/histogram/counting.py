@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -47,8 +48,9 @@ def _sorted(tensors: list[Tensor]) -> list[Found]:
     first = np.flatnonzero(np.diff(keys, prepend=keys[:1] + 1))  # where a new one begins
     counts = np.diff(first, append=len(keys))
     where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * CODES)
-    found = np.split((keys[first] % CODES).astype(np.uint16), where)
-    return [Found(*pair) for pair in zip(found, np.split(narrow(counts), where), strict=True)]
+    found, counts = (keys[first] % CODES).astype(np.uint16), narrow(counts)
+    ends = pairwise([0, *where.tolist(), len(found)])  # np.split takes ten times as long
+    return [Found(found[start:end], counts[start:end]) for start, end in ends]
 
 
 def _table(values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from gradlab.histogram.counting import count
 from gradlab.recording.journal import Journal, Sizes
 from gradlab.recording.waiting import Look
 
+_PORTION, _MANY = 1 << 20, 1000  # elements, and layers, copied at a time
 _HELD = 0.001  # how closely norms must agree to say that the gradients are still there
 
 
@@ -37,11 +38,23 @@ def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule) ->
     after = dict(zip((layer.name for layer in layers), left, strict=True))
     held = journal.spread(after)
     if np.allclose(held, last.norms * last.coefficient, rtol=_HELD, atol=0, equal_nan=True):
-        found = {  # one at a time: they are copies
-            layer.name: count([layer.gradient / last.coefficient])()[0] for layer in layers
-        }
+        found = {}
+        for some in _portions(layers):  # and not all at once: they are copies
+            counted = count([layer.gradient / last.coefficient for layer in some])()
+            found.update(zip((layer.name for layer in some), counted, strict=True))
         weights = map(float, norms(list(watched.values())))
         journal.look(found, Sizes(dict(zip(watched, weights, strict=True)), after), last=True)
+
+
+def _portions(layers: list[Layer]) -> Iterator[list[Layer]]:
+    """The layers in order, so many at a time that they do not need much memory."""
+    some: list[Layer] = []
+    for layer in layers:
+        some.append(layer)
+        if sum(one.gradient.numel() for one in some) >= _PORTION or len(some) >= _MANY:
+            yield some
+            some = []
+    yield some
 
 
 def norms(tensors: list[Tensor]) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from math import inf, nan
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
-from gradlab.clip.gradients import gather
+from gradlab.clip.gradients import Layer, gather
 from gradlab.recording.journal import Journal
 from gradlab.recording.looking import look, look_at_last, norms
 from gradlab.recording.optimizers import settings_of
@@ -166,9 +165,9 @@ class Recorder:
         closer = look(watched, layers) if number % self._journal.every == 0 else None
         complaint = None
         try:
-            clipped = _clip_(rule, watched)
+            clipped = _clip_(rule, layers)
         except NonFiniteGradient as error:
-            clipped, complaint = _MEASURE.clip_(watched.items()), error
+            clipped, complaint = _MEASURE.clip_layers_(layers), error
         if closer and rule.part != "everything":
             closer = closer._replace(after=norms([layer.gradient for layer in layers]))
         names, found_inf = [layer.name for layer in layers], getattr(optimizer, "found_inf", None)
@@ -237,10 +236,10 @@ class Recorder:
         self._journal.skipped += 1
 
 
-def _clip_(rule: Rule, watched: Mapping[str, Tensor]) -> Clipped:
+def _clip_(rule: Rule, layers: list[Layer]) -> Clipped:
     """What the rule did, with 2-norms also where it goes by others."""
     if getattr(rule, "norm_type", 2.0) == 2:
-        return rule.clip_(watched.items())
-    measured = _MEASURE.clip_(watched.items())
-    did = rule.clip_(watched.items())
+        return rule.clip_layers_(layers)
+    measured = _MEASURE.clip_layers_(layers)
+    did = rule.clip_layers_(layers)
     return replace(measured, coefficient=did.coefficient, fired=did.fired)
