@@ -290,7 +290,7 @@ def test_the_last_step_has_no_histogram_when_values_were_clipped_away():
 def test_a_large_tensor_and_small_ones_are_counted_alike():
     model = nn.ModuleDict({"large": nn.Linear(1, 300_000), "small": nn.Linear(3, 2)})
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(model, optimizer) as recorder:
+    with record(model, optimizer, exact=True) as recorder:
         for parameter in model.parameters():
             parameter.grad = torch.randn_like(parameter) * torch.randint(0, 2, parameter.shape)
         optimizer.step()

@@ -47,16 +47,20 @@ EDGES[-1] = 2.0**128
 
 
 class Found(NamedTuple):
-    """Which codes occur, (k,) uint16, increasing; and how often each, in the smallest type."""
+    """Which codes occur, (k,) uint16, increasing; and how often each, in the smallest type.
+
+    One element in ``stride`` was looked at, and stands for so many.
+    """
 
     codes: NDArray[np.uint16]
     counts: NDArray[np.unsignedinteger]
+    stride: int = 1
 
 
-def found_in(table: NDArray[np.int64]) -> Found:
+def found_in(table: NDArray[np.int64], stride: int = 1) -> Found:
     """What a table of (CODES,) counts holds."""
     codes = np.flatnonzero(table != 0)
-    return Found(codes.astype(np.uint16), narrow(table[codes]))
+    return Found(codes.astype(np.uint16), narrow(table[codes]), stride)
 
 
 def narrow(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:

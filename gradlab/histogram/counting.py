@@ -10,16 +10,33 @@ import torch
 from torch import Tensor
 
 from gradlab.histogram.codes import CODES, Found, as_float32, codes, found_in, narrow, tally
+from gradlab.histogram.sampling import completed, is_large, sample
 
 _LARGE = 1 << 10  # elements from which a table of all codes costs less than sorting
 _PIECE = 1 << 25  # elements at a time on an accelerator, which bounds its extra memory
 
 
-def count(tensors: Sequence[Tensor]) -> Callable[[], list[Found]]:
+def count(tensors: Sequence[Tensor], *, exact: bool = True) -> Callable[[], list[Found]]:
     """Count now, and give a function that returns what was found in each tensor.
 
     On an accelerator the counting is only queued: calling the function is what waits for it.
+
+    Args:
+        tensors: real floating, dense.
+        exact: look at every element; else at a sample of the large ones (``sampling``).
     """
+    if not exact and any(map(is_large, tensors)):
+        large = [tensor for tensor in tensors if is_large(tensor)]
+        samples = [sample(tensor.detach()) for tensor in large]
+        rest = count([tensor for tensor in tensors if not is_large(tensor)])
+        taken = count([one.values for one in samples])
+
+        def both() -> list[Found]:
+            small = iter(rest())
+            some = iter(map(completed, taken(), samples))
+            return [next(some if is_large(tensor) else small) for tensor in tensors]
+
+        return both
     if all(tensor.device.type == "cpu" for tensor in tensors):
         found = _count_on_cpu([tensor.detach().reshape(-1) for tensor in tensors])
         return lambda: found

@@ -151,7 +151,8 @@ class Threshold(Panel):
         label = f"{slider.description} = {number(slider.value)}"
         self.bars.marker.move(slider.value if by_value else None, label)
         self.norms.marker.move(None if by_value else slider.value, label)
-        return f"{label}: {_effect_in_words(summary, by_value)}{_left_out(view)}"
+        sure = _how_sure(view, slider.value) if by_value else ""
+        return f"{label}: {_effect_in_words(summary, by_value)}{sure}{_left_out(view)}"
 
     def _list(self) -> None:
         """Offer the layers of the chosen module."""
@@ -204,6 +205,17 @@ def _effect_in_words(summary: Summary, by_value: bool) -> str:
         f"{percent(summary.fraction)} of the elements are {verb}. "
         f"Norm {number(summary.norm_before)} → {number(summary.norm_after)}. "
         f"Angle to the gradient before: {summary.degrees:.1f}° (cosine {summary.cosine:.3f})."
+    )
+
+
+def _how_sure(view: LogHistogram, threshold: float) -> str:
+    """Of a share that was counted in a sample."""
+    if view.stride == 1:
+        return ""
+    low, high = view.fraction_interval(threshold)
+    return (
+        f" This is counted in a sample, one element in {view.stride}: the exact share lies between "
+        f"{percent(low)} and {percent(high)}."
     )
 
 

@@ -28,7 +28,7 @@ _PLAIN = (
     "update_norms",
     "moment_ratios",
 )
-_COUNTED = ("steps", "ends", "codes", "counts")
+_COUNTED = ("steps", "ends", "codes", "counts", "strides")
 
 
 def packed(recording: Recording) -> dict[str, NDArray[Any]]:
@@ -57,6 +57,8 @@ def unpacked(found: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     layers = tuple(found["layers"].tolist())
     bad = zip(found["nonfinite_steps"].tolist(), found["nonfinite_layers"].tolist(), strict=True)
     plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
+    every = np.ones_like(found["histograms_ends"])  # written before there were samples
+    found = {"histograms_strides": every, **found}
     counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
     clip = json.loads(str(found["clip"]))
     return {

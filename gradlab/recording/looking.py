@@ -18,14 +18,14 @@ _PORTION, _MANY = 1 << 20, 1000  # elements, and layers, copied at a time
 _HELD = 0.001  # how closely norms must agree to say that the gradients are still there
 
 
-def look(watched: Mapping[str, Tensor], layers: list[Layer]) -> Look:
+def look(watched: Mapping[str, Tensor], layers: list[Layer], exact: bool) -> Look:
     """Count the gradients of ``layers`` now, and measure all weights; nothing is read back."""
     weights = dict(zip(watched, norms(list(watched.values())), strict=True))
-    return Look(count([layer.gradient for layer in layers]), weights, None)
+    return Look(count([layer.gradient for layer in layers], exact=exact), weights, None)
 
 
 @torch.no_grad()
-def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule) -> None:
+def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule, exact: bool) -> None:
     """Look closer at the last step, if its gradients are still there and can be restored."""
     rows, details = journal.rows, journal.details
     if not rows or (details and details[-1].histograms.steps[-1] == len(rows) - 1):
@@ -40,7 +40,7 @@ def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule) ->
     if np.allclose(held, last.norms * last.coefficient, rtol=_HELD, atol=0, equal_nan=True):
         found = {}
         for some in _portions(layers):  # and not all at once: they are copies
-            counted = count([layer.gradient / last.coefficient for layer in some])()
+            counted = count([layer.gradient / last.coefficient for layer in some], exact=exact)()
             found.update(zip((layer.name for layer in some), counted, strict=True))
         weights = map(float, norms(list(watched.values())))
         journal.look(found, Sizes(dict(zip(watched, weights, strict=True)), after), last=True)

@@ -24,6 +24,7 @@ def record(
     memory: int = MEMORY,
     scaler: torch.amp.GradScaler | None = None,
     updates: bool = False,
+    exact: bool = False,
 ) -> Recorder:
     """A context manager that clips and records the gradients at each ``optimizer.step()``.
 
@@ -40,6 +41,10 @@ def record(
             skips.
         updates: at the steps with histograms, measure also what the optimizer did to the weights.
             Each such step copies the weights for a moment, so that needs their memory once more.
+        exact: count every element of a gradient for the histograms. Else a layer of 65,536 elements
+            or more is counted from a sample of 32,768, whose shares and quantiles are as sure as
+            ``LogHistogram.fraction_interval`` says; norms and largest elements are exact in any
+            case.
 
     Returns:
         A ``Recorder``; ``.recording`` is what was recorded, at any time.
@@ -84,4 +89,4 @@ def record(
     if optimizer is None and updates:
         raise ValueError("updates must be False without an optimizer, which makes them, got True")
     journal = Journal(whole("every", every), whole("memory", memory))
-    return Recorder(model, optimizer, clip, journal, scaler, updates)
+    return Recorder(model, optimizer, clip, journal, scaler, updates, exact)

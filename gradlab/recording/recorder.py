@@ -45,9 +45,10 @@ class Recorder:
         journal: Journal,
         scaler: torch.amp.GradScaler | None,
         updates: bool,
+        exact: bool,
     ) -> None:
         self._model, self._optimizer, self._scaler = model, optimizer, scaler
-        self._updates = updates
+        self._updates, self._exact = updates, exact
         self._before: Weights = {}
         self._clip, self._journal = clip, journal
         self._updated: list[Tensor] = []
@@ -87,7 +88,7 @@ class Recorder:
     ) -> None:
         self._open.close()
         self._read_back()
-        look_at_last(self._journal, self._layers, self._clip or _MEASURE)
+        look_at_last(self._journal, self._layers, self._clip or _MEASURE, self._exact)
 
     @property
     def recording(self) -> Recording:
@@ -162,7 +163,7 @@ class Recorder:
         watched = self._watch()
         layers = gather(watched.items())
         number = len(self._journal.rows) + len(self._waiting)
-        closer = look(watched, layers) if number % self._journal.every == 0 else None
+        closer = look(watched, layers, self._exact) if number % self._journal.every == 0 else None
         complaint = None
         try:
             clipped = _clip_(rule, layers)

@@ -252,11 +252,12 @@ class Recording:
     def __repr__(self) -> str:
         finite = self.total_norm[np.isfinite(self.total_norm)]
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
+        sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
         by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
-            f"histograms at {len(self.histograms):,} steps)"
+            f"histograms at {len(self.histograms):,} steps{sampled})"
         )
 
     @cached_property
