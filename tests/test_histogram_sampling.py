@@ -46,7 +46,7 @@ def test_the_stated_bounds_hold_99_times_in_100():
                 low, high = h.fraction_interval(truth)
                 above = np.mean(size > truth * slack), np.mean(size > truth / slack)
                 held.append(above[0] <= high and low <= above[1])
-                assert high - low < 0.02
+                assert high - low < 0.03
     assert len(held) > 400
     assert np.mean(held) >= 0.99
 
@@ -95,7 +95,7 @@ def test_samples_merge_and_are_as_sure_as_the_least_sure():
 @pytest.mark.parametrize("exact", [False, True])
 def test_a_recording_samples_large_layers_unless_told_not_to(exact, tmp_path):
     model = torch.nn.ModuleDict(
-        {"large": torch.nn.Linear(100, 1000), "small": torch.nn.Linear(3, 2)}
+        {"large": torch.nn.Linear(50, 1000), "small": torch.nn.Linear(3, 2)}
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with record(model, optimizer, exact=exact) as recorder:

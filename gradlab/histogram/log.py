@@ -76,8 +76,8 @@ class LogHistogram:
 
         Args:
             tensor: any shape and strides, any real floating dtype, any device; not changed.
-            exact: look at every element; else, of a tensor of 65,536 elements or more, at one in
-                ``numel // 32768``. The sample is the same at each call, and takes no random numbers
+            exact: look at every element; else, of a tensor of 32,768 elements or more, at one in
+                ``numel // 16384``. The sample is the same at each call, and takes no random numbers
                 from any generator of yours.
 
         Raises:
