@@ -36,6 +36,7 @@ def packed(recording: Recording) -> dict[str, NDArray[Any]]:
     return (
         {name: np.asarray(getattr(recording, name)) for name in _PLAIN}
         | {f"histograms_{name}": getattr(recording.histograms, name) for name in _COUNTED}
+        | {f"moments_{name}": getattr(recording.moment_histograms, name) for name in _COUNTED}
         | {
             "layers": np.array(recording.layers, np.str_),
             "clip": np.array(json.dumps(recording.clip and recording.clip.to_dict())),
@@ -70,4 +71,13 @@ def unpacked(found: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         "learning_rate": found["learning_rate"],
         "nonfinite": dict(bad),
         "histograms": Histograms(layers=layers, **counted),
+        **_moments(layers, found),
     }
+
+
+def _moments(layers: tuple[str, ...], found: Mapping[str, NDArray[Any]]) -> dict[str, Histograms]:
+    """Nothing, where it was written before they were counted."""
+    if "moments_steps" not in found:
+        return {}
+    counted = {name: found[f"moments_{name}"] for name in _COUNTED}
+    return {"moment_histograms": Histograms(layers=layers, **counted)}

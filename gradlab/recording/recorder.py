@@ -21,7 +21,7 @@ from gradlab.recording.looking import look, look_at_last, norms
 from gradlab.recording.optimizers import settings_of
 from gradlab.recording.precision import unscale_, watching_skips
 from gradlab.recording.recording import Recording
-from gradlab.recording.updates import Weights, copied, moment_ratios, update_norms
+from gradlab.recording.updates import Weights, copied, moments, update_norms
 from gradlab.recording.waiting import Pending, read_back
 
 _MEASURE = ByNorm(inf, nonfinite="allow")
@@ -185,10 +185,9 @@ class Recorder:
         if before:
             last = self._waiting.pop()
             assert last.look is not None
-            measured = last.look._replace(
-                updates=update_norms(self._layers, before),
-                ratios=moment_ratios(self._layers, optimizer),
-            )
+            ratios, found = moments(self._layers, optimizer, self._exact)
+            updates = update_norms(self._layers, before)
+            measured = last.look._replace(updates=updates, ratios=ratios, moments=found)
             self._waiting.append(last._replace(look=measured))
 
     def _rate(self, optimizer: Optimizer | None) -> float | Tensor:

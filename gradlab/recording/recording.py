@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,8 @@ class Recording:
         moment_ratios: (m, L) float64; sqrt(mean(g^2 / v)) of the gradients that it was given, to
             its own average v of their squares; NaN: not measured, or it has none (Adam and its
             kin do).
+        moment_histograms: step -> layer -> ``LogHistogram`` of g^2 / v of each element; where
+            ``moment_ratios`` are known.
     """
 
     layers: tuple[str, ...]
@@ -74,9 +76,14 @@ class Recording:
     moment_ratios: NDArray[np.float64]
     optimizer: Mapping[str, Any] | None
     learning_rate: NDArray[np.float64]
+    moment_histograms: Histograms = field(default_factory=lambda: Histograms.joined((), []))
 
     def __post_init__(self) -> None:
-        for value in (*vars(self).values(), *vars(self.histograms).values()):
+        for value in (
+            *vars(self).values(),
+            *vars(self.histograms).values(),
+            *vars(self.moment_histograms).values(),
+        ):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
 

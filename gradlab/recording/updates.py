@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from gradlab.clip.gradients import tensor_norms
+from gradlab.histogram.codes import Found
+from gradlab.histogram.counting import count
 
 Weights = dict[str, Tensor]
+
+
+class Moments(NamedTuple):
+    """How large gradients are to an optimizer's average ``v`` of their squares, by layer.
+
+    Args:
+        ratios: roots of the means of ``g^2 / v``.
+        found: reads the counts of its elements back.
+    """
+
+    ratios: dict[str, Tensor]
+    found: dict[str, Callable[[], list[Found]]]
 
 
 def copied(watched: Mapping[str, Tensor]) -> Weights:
@@ -30,8 +44,8 @@ def update_norms(watched: Mapping[str, Tensor], before: Weights) -> dict[str, Te
 
 
 @torch.no_grad()
-def moment_ratios(watched: Mapping[str, Tensor], optimizer: Optimizer) -> dict[str, Tensor]:
-    r"""By layer, the root of the mean of ``g^2 / v``, of optimizers that keep such a ``v``.
+def moments(watched: Mapping[str, Tensor], optimizer: Optimizer, exact: bool) -> Moments:
+    r"""By layer, ``g^2 / v`` of each element, counted, and the root of its mean; NaN without ``v``.
 
     .. math:: \sqrt{\operatorname{mean}(g^2 / \max(\hat v, \epsilon^2))}
 
@@ -42,11 +56,15 @@ def moment_ratios(watched: Mapping[str, Tensor], optimizer: Optimizer) -> dict[s
     models", section 3.5.
     """
     names = {id(weight): name for name, weight in watched.items()}
-    return {
-        names[id(weight)]: _ratio(weight.grad, optimizer.state[weight], group)
-        for weight, group in _updated(optimizer)
-        if id(weight) in names and weight.grad is not None
-    }
+    ratios, found = {}, {}
+    for weight, group in _updated(optimizer):
+        if id(weight) in names and weight.grad is not None:
+            squares = _squares(weight.grad, optimizer.state[weight], group)
+            name = names[id(weight)]
+            ratios[name] = weight.new_full((), nan) if squares is None else squares.mean().sqrt()
+            if squares is not None:
+                found[name] = count([squares], exact=exact)
+    return Moments(ratios, found)
 
 
 def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
@@ -55,11 +73,12 @@ def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
             yield weight, group
 
 
-def _ratio(gradient: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor:
+def _squares(gradient: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor | None:
+    """``g^2 / v`` of each element; None: the optimizer keeps no such ``v``."""
     if "exp_avg_sq" not in state or "betas" not in group or gradient.is_sparse:
-        return gradient.new_full((), nan)
+        return None
     bias = 1 - group["betas"][1] ** state["step"].double()  # 0-dim, and stays on its device
     square = state["exp_avg_sq"].float() / bias
     eps = float(group.get("eps", 0.0))
-    ratio: Tensor = (gradient.float().square() / square.clamp(min=eps * eps)).mean().sqrt()
+    ratio: Tensor = gradient.float().square() / square.clamp(min=eps * eps)
     return ratio
