@@ -9,6 +9,8 @@ from gradlab import clip, panels
 from gradlab.histogram import LogHistogram
 from gradlab.histogram.scaled import Scaled
 from gradlab.panels.modules import MOST, by_module
+from gradlab.panels.panel import number, percent
+from gradlab.recording.record import record
 
 LAYERS = [
     f"blocks.{i}.{part}.{kind}"
@@ -81,3 +83,41 @@ def test_scaled_layers_are_counted_as_their_scaled_elements():
     expected = [(values <= edge).sum() for edge in edges[1:]]
     assert np.abs(np.cumsum(found) - expected).max() <= 0.01 * len(values)
     assert found.sum() == pytest.approx(len(values))
+
+
+def test_the_moments_are_one_more_choice_of_what_to_clip():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(20, 50), torch.nn.Linear(50, 2))
+    optimizer = torch.optim.Adam(model.parameters())
+    with record(model, optimizer, every=4, updates=True) as recorder:
+        for step in range(5):
+            optimizer.zero_grad()
+            (model(torch.randn(8, 20)).square().sum() * 50**step).backward()
+            optimizer.step()
+    recording = recorder.recording
+    squares = recording.moment_histograms[4]
+    plain = panels.threshold(recording.histograms[4])
+    panel = panels.threshold(recording.histograms[4], moments=squares)
+    assert panel.readout == plain.readout
+    panel.clip.value = panel.clip.options[-1]
+    panel.threshold.value = 5.0
+    whole = LogHistogram.merged(squares.values())
+    theta = panel.threshold.value
+    assert panel.readout.startswith(
+        f"theta = {number(theta)}: {percent(whole.fraction_above(theta))} of the elements have g²/v"
+    )
+    ratios = recording.moment_ratios[1] ** 2
+    assert f"above it in {np.sum(ratios > theta)} of 4 layers" in panel.readout
+    before = panel.moments.means.after.get_xdata()[1:]
+    np.testing.assert_allclose(before, ratios, rtol=0.02)
+    panel.layer.value = "0.weight"
+    assert "of 1 layers" in panel.readout
+    panel.reset()
+    assert panel.readout == plain.readout
+    assert not any(artist.get_visible() for artist in panel.moments.axes)
+
+
+def test_moments_of_something_else_are_refused():
+    ones = {"a": LogHistogram.of(torch.ones(3))}
+    with pytest.raises(ValueError, match="moments must be of layers in gradients, got 'b'"):
+        panels.threshold(ones, moments={"b": ones["a"]})

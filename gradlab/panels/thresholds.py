@@ -13,17 +13,20 @@ from torch import Tensor, nn
 
 from gradlab.clip import ByNorm, ByValue, Rule
 from gradlab.clip.counted import Counted, Effect, Summary, countable, effect
+from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
 from gradlab.histogram.log import of_tensors
 from gradlab.histogram.scaled import Scaled
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.modules import by_module
+from gradlab.panels.moments import Moments
 from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 
 ALL = "all layers"
+MOMENTS = "g² / v, as SPAM"
 
 Clip = Rule | type[Rule]
 
@@ -32,12 +35,16 @@ Clip = Rule | type[Rule]
 def threshold(gradients: Recording, *, clip: Clip | None = None) -> Recorded: ...
 @overload
 def threshold(
-    gradients: nn.Module | Mapping[str, Tensor | LogHistogram], *, clip: Clip | None = None
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram],
+    *,
+    clip: Clip | None = None,
+    moments: Mapping[str, LogHistogram] | None = None,
 ) -> Threshold: ...
 def threshold(
     gradients: nn.Module | Mapping[str, Tensor | LogHistogram] | Recording,
     *,
     clip: Clip | None = None,
+    moments: Mapping[str, LogHistogram] | None = None,
 ) -> Threshold | Recorded:
     """A panel that shows a gradient, or a whole run's, clipped at the threshold on its slider.
 
@@ -53,10 +60,14 @@ def threshold(
         clip: what the panel starts with: a rule such as ``ByNorm(0.5)``, or its class for a
             threshold that suits the gradients. None: ``ByNorm`` for a recording, ``ByValue`` for
             one gradient.
+        moments: of one gradient, how large its elements are to Adam's own average: g^2/v, by layer
+            name, as in ``recording.moment_histograms[step]``. They are one more choice of what to
+            clip: the threshold of SPAM and StableAdamW.
 
     Raises:
         ValueError: there is no gradient, all of it is zero or non-finite, or ``clip`` is none of
-            the panel's rules, or clips by value and the recording has no histograms.
+            the panel's rules, or clips by value and the recording has no histograms, or
+            ``moments`` is given with a recording, or of a layer that ``gradients`` lacks.
         TypeError: ``gradients`` is something else.
 
     Note:
@@ -69,15 +80,28 @@ def threshold(
             f"clip must be one of {', '.join(kind.__name__ for kind in kinds)}, got {clip!r}"
         )
     if isinstance(gradients, Recording):
+        if moments:
+            raise ValueError(
+                "moments must be None with a recording; look into one step of it: "
+                "threshold(recording.histograms[step], moments=recording.moment_histograms[step])"
+            )
         return Recorded(gradients, kinds, clip or ByNorm)
-    return Threshold(_histograms(gradients), kinds, clip or ByValue)
+    histograms = _histograms(gradients)
+    unknown = [name for name in moments or {} if name not in histograms]
+    if unknown:
+        raise ValueError(f"moments must be of layers in gradients, got {unknown[0]!r}")
+    return Threshold(histograms, kinds, clip or ByValue, moments or {})
 
 
 class Threshold(Panel):
     """See ``threshold``."""
 
     def __init__(
-        self, histograms: dict[str, LogHistogram], kinds: Sequence[type[Rule]], clip: Clip
+        self,
+        histograms: dict[str, LogHistogram],
+        kinds: Sequence[type[Rule]],
+        clip: Clip,
+        moments: Mapping[str, LogHistogram],
     ) -> None:
         self._histograms, self._counted = histograms, Counted(histograms)
         self._rules = {kind.label: kind for kind in kinds}
@@ -95,9 +119,8 @@ class Threshold(Panel):
         self._edges = np.geomspace(low, high, 4 * round(np.log2(high / low)) + 1)
         self._bounds = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
 
-        self.clip = ipywidgets.Dropdown(
-            options=list(self._rules), value=clip.label, description="clip"
-        )
+        choices = [*self._rules, *[MOMENTS] * bool(moments)]
+        self.clip = ipywidgets.Dropdown(options=choices, value=clip.label, description="clip")
         self.module = ipywidgets.Dropdown(options=[ALL, *self._modules], description="show")
         self.layer = ipywidgets.Dropdown(options=[ALL], description="layer")
         self._list()
@@ -111,22 +134,45 @@ class Threshold(Panel):
             at = clip.bound
             ways[clip.bound_name] = min(lowest, at), max(highest, at), at
         self.thresholds = {name: log_slider(name, *way) for name, way in ways.items()}
+        picture = self._picture(1e-3 * norm, moments)
         controls = [self.clip, *[self.module] * grouped, self.layer, *self.thresholds.values()]
-        super().__init__(controls, self._picture(lowest_norm=1e-3 * norm))
+        super().__init__(controls, picture)
 
     @property
     def threshold(self) -> ipywidgets.FloatLogSlider:
         """The slider of the rule that is chosen."""
+        if self.clip.value == MOMENTS:
+            return self.moments.slider
         return self.thresholds[self._rules[self.clip.value].bound_name]
 
-    def _picture(self, lowest_norm: float) -> LivePicture:
+    def _picture(self, lowest_norm: float, moments: Mapping[str, LogHistogram]) -> LivePicture:
         figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
         finite = self._counted.finite.sum()
         self.bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
         rows = self._rows(self._counted.norms)
         norms = [float(np.linalg.norm(rows)), *rows]
         self.norms = draw_norms(right, [ALL, *self._modules], norms, lowest_norm)
-        return LivePicture(figure, [*self.bars.artists, *self.norms.artists])
+        self._faces = {False: ([left, right], [*self.bars.artists, *self.norms.artists])}
+        self._face: bool | None = None
+        if moments:
+            others = figure.subplots(
+                ncols=2, width_ratios=(3, 2), subplot_kw={"axes_class": StyledAxes}
+            )
+            self.moments = Moments(list(others), moments, self._modules)
+            self.thresholds[self.moments.slider.description] = self.moments.slider
+            self._faces[True] = self.moments.axes, list(self.moments.artists)
+        return LivePicture(figure, [one for _, moving in self._faces.values() for one in moving])
+
+    def _turn(self, face: bool) -> None:
+        """Show the gradient, or (True) its elements beside Adam's moments."""
+        if self._face is face:
+            return
+        self._face = face
+        for which, (axes, moving) in self._faces.items():
+            for artist in (*axes, *moving):
+                artist.set_visible(which is face)
+        if len(self._faces) > 1:
+            self.picture.redraw()
 
     def show(self) -> str:
         """Clip the shown layers' histograms at the slider's threshold."""
@@ -135,6 +181,9 @@ class Threshold(Panel):
             other.layout.display = None if other is slider else "none"
         if self._listed != self.module.value:
             self._list()
+        self._turn(self.clip.value == MOMENTS)
+        if self.clip.value == MOMENTS:
+            return self.moments.show(self._chosen(), self._row(self._chosen()))
         rule = self._rules[self.clip.value].bounded(slider.value)
         by_value, chosen = rule.part == "element", self._chosen()
         view = self._view(chosen)
