@@ -9,6 +9,7 @@ from gradlab import clip, panels
 from gradlab.histogram import LogHistogram
 from gradlab.histogram.scaled import Scaled
 from gradlab.panels.modules import MOST, by_module
+from gradlab.panels.moments import SPAM
 from gradlab.panels.panel import number, percent
 from gradlab.recording.record import record
 
@@ -107,7 +108,7 @@ def test_the_moments_are_one_more_choice_of_what_to_clip():
         f"theta = {number(theta)}: {percent(whole.fraction_above(theta))} of the elements have g²/v"
     )
     ratios = recording.moment_ratios[1] ** 2
-    assert f"above it in {np.sum(ratios > theta)} of 4 layers" in panel.readout
+    assert f"above theta in {np.sum(ratios > theta)} of 4 layers" in panel.readout
     before = panel.moments.means.after.get_xdata()[1:]
     np.testing.assert_allclose(before, ratios, rtol=0.02)
     panel.layer.value = "0.weight"
@@ -115,6 +116,12 @@ def test_the_moments_are_one_more_choice_of_what_to_clip():
     panel.reset()
     assert panel.readout == plain.readout
     assert not any(artist.get_visible() for artist in panel.moments.axes)
+
+
+def test_the_threshold_of_spam_is_what_5000_before_the_step_is_after_it():
+    before, gradient, beta = 1.0, 5000**0.5, 0.999
+    after = beta * before + (1 - beta) * gradient**2
+    assert pytest.approx(gradient**2 / after) == SPAM
 
 
 def test_moments_of_something_else_are_refused():

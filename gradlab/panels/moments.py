@@ -13,8 +13,12 @@ from gradlab.histogram import LogHistogram
 from gradlab.histogram.magnitudes import totals
 from gradlab.panels.panel import log_slider, number, percent
 
-SPAM = 5000.0
-"""Above this, g^2/v is a spike to SPAM (Huang et al. 2025), which clips it to that."""
+SPAM = 5000 / (0.999 + 0.001 * 5000)
+"""Above this, g^2/v is a spike to SPAM (Huang et al. 2025), which clips it.
+
+SPAM takes v before the step, and asks for 5000. After the step v holds g^2 itself: with r before it
+is r / (beta2 + (1 - beta2) r), at most 1000, and 833 for 5000, with Adam's usual beta2 of 0.999.
+"""
 STABLE = 1.0
 """Above this, the mean of g^2/v of a layer shortens its step under StableAdamW."""
 
@@ -78,8 +82,9 @@ class Moments:
             sure = f" (from a sample: between {low} and {high})"
         return (
             f"{label}: {percent(view.fraction_above(theta))} of the elements have g²/v above it"
-            f"{sure}: SPAM calls them spikes at theta = 5000. The mean of g²/v is above it in "
-            f"{beyond:,} of {len(names):,} layers, whose steps StableAdamW shortens at theta = 1."
+            f"{sure}. SPAM calls them spikes at theta = {SPAM:.0f}: its 5000 is of v before the "
+            f"step, at beta2 = 0.999. The mean of g²/v is above theta in {beyond:,} of "
+            f"{len(names):,} layers; StableAdamW shortens their steps at theta = 1."
         )
 
     def _mean(self, names: Sequence[str]) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gradlab.clip import ByNorm, ByValue, Rule
-from gradlab.clip.counted import Counted, Effect, Summary, countable, effect
+from gradlab.clip.counted import Counted, Effect, countable, effect
 from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
@@ -21,8 +21,9 @@ from gradlab.histogram.scaled import Scaled
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.modules import by_module
 from gradlab.panels.moments import Moments
-from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.panels.panel import Panel, log_slider, number
 from gradlab.panels.recorded import Recorded
+from gradlab.panels.words import effect_in_words, how_sure, left_out
 from gradlab.recording import Recording
 
 ALL = "all layers"
@@ -200,8 +201,8 @@ class Threshold(Panel):
         label = f"{slider.description} = {number(slider.value)}"
         self.bars.marker.move(slider.value if by_value else None, label)
         self.norms.marker.move(None if by_value else slider.value, label)
-        sure = _how_sure(view, slider.value) if by_value else ""
-        return f"{label}: {_effect_in_words(summary, by_value)}{sure}{_left_out(view)}"
+        sure = how_sure(view, slider.value) if by_value else ""
+        return f"{label}: {effect_in_words(summary, by_value)}{sure}{left_out(view)}"
 
     def _list(self) -> None:
         """Offer the layers of the chosen module."""
@@ -244,38 +245,6 @@ class Threshold(Panel):
     @cached_property
     def _scaled(self) -> Scaled:
         return Scaled(list(self._histograms.values()), self._edges)
-
-
-def _effect_in_words(summary: Summary, by_value: bool) -> str:
-    if not summary.fraction > 0:
-        return f"nothing is clipped. The norm stays {number(summary.norm_before)}."
-    verb = "clipped" if by_value else "scaled down"
-    return (
-        f"{percent(summary.fraction)} of the elements are {verb}. "
-        f"Norm {number(summary.norm_before)} → {number(summary.norm_after)}. "
-        f"Angle to the gradient before: {summary.degrees:.1f}° (cosine {summary.cosine:.3f})."
-    )
-
-
-def _how_sure(view: LogHistogram, threshold: float) -> str:
-    """Of a share that was counted in a sample."""
-    if view.stride == 1:
-        return ""
-    low, high = view.fraction_interval(threshold)
-    return (
-        f" This is counted in a sample, one element in {view.stride}: the exact share lies between "
-        f"{percent(low)} and {percent(high)}."
-    )
-
-
-def _left_out(view: LogHistogram) -> str:
-    """What a logarithmic axis cannot show."""
-    parts = []
-    if view.zeros:
-        parts.append(f"{percent(view.zeros / view.numel)} are exactly zero")
-    if view.nonfinite:
-        parts.append(f"{view.nonfinite:,} are infinite or NaN")
-    return f" Not in the picture: {' and '.join(parts)}." if parts else ""
 
 
 def _histograms(gradients: object) -> dict[str, LogHistogram]:
