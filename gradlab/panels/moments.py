@@ -54,9 +54,8 @@ class Moments:
         self.slider = log_slider("theta", 1e-2, high, STABLE)
         self.axes = list(axes)
         self.bars = draw_magnitudes(axes[0], self._edges, 1 / whole.finite, "g² / v of an element")
-        rows = [["all layers", *groups], [self._mean(()), *map(self._mean, self._groups)]]
-        self._rows = np.array(rows[1])
-        self.means = draw_norms(axes[1], rows[0], self._rows, 1e-3)
+        self._rows = np.array([self._mean(()), *map(self._mean, self._groups)])
+        self.means = draw_norms(axes[1], ["all layers", *groups], self._rows, 1e-3)
         axes[1].set(xlabel="mean of g² / v", xlim=(self._least(), 3 * max(self._rows.max(), 1)))
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradlab.clip import Rule
 from gradlab.clip.gradients import Layer, gather, tensor_norms
+from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
 from gradlab.recording.journal import Journal, Sizes
 from gradlab.recording.waiting import Look
@@ -38,7 +39,7 @@ def look_at_last(journal: Journal, watched: Mapping[str, Tensor], rule: Rule, ex
     after = dict(zip((layer.name for layer in layers), left, strict=True))
     held = journal.spread(after)
     if np.allclose(held, last.norms * last.coefficient, rtol=_HELD, atol=0, equal_nan=True):
-        found = {}
+        found: dict[str, Found] = {}
         for some in _portions(layers):  # and not all at once: they are copies
             counted = count([layer.gradient / last.coefficient for layer in some], exact=exact)()
             found.update(zip((layer.name for layer in some), counted, strict=True))

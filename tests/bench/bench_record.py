@@ -28,7 +28,7 @@ import gradlab
 from gradlab import clip
 from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
-from gradlab.recording.journal import Journal
+from gradlab.recording.journal import Journal, Sizes
 
 MAX_NORM = 1.0
 STEPS = 16  # in a block, so that each has as many detailed steps
@@ -197,10 +197,10 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for step in range(steps):
-        journal.add(1.0, 1.0, False, norms)
+        journal.add(1.0, 1.0, False, norms, 0.1)
         if step % journal.every == 0:  # copies, as a run would bring them
             fresh = {n: Found(one.codes.copy(), one.counts.copy()) for n, one in found.items()}
-            journal.look(fresh, norms, norms)
+            journal.look(fresh, Sizes(norms, norms))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     recording = journal.recording(None)
     arrays = (recording.layer_norms, recording.total_norm, recording.weight_norms)
