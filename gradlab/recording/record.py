@@ -9,6 +9,7 @@ from torch.optim import LBFGS, Optimizer
 from gradlab.arguments import whole
 from gradlab.clip import Rule
 from gradlab.recording.journal import Journal
+from gradlab.recording.ranks import is_sharded, refuse_flat
 from gradlab.recording.recorder import Recorder
 
 MEMORY = 128 * 2**20
@@ -83,5 +84,11 @@ def record(
         raise ValueError("scaler must be None without an optimizer, whose steps it skips, got one")
     if optimizer is None and updates:
         raise ValueError("updates must be False without an optimizer, which makes them, got True")
+    refuse_flat(model)
+    if scaler is not None and is_sharded(dict(model.named_parameters())):
+        raise ValueError(
+            "scaler must be None where parameters are sharded: each rank would skip steps by its "
+            "own part of the gradient; train in bfloat16, which needs none"
+        )
     journal = Journal(whole("every", every), whole("memory", memory))
     return Recorder(model, optimizer, clip, journal, scaler, updates)
