@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.distributed.tensor import DTensor, Shard
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
     RowwiseParallel,
@@ -26,19 +26,17 @@ from torch.distributed.tensor.parallel import (
 import gradlab
 from gradlab import clip, report
 
-STEPS = 5
 RULES = {
     "none": lambda: None,
     "ByNorm": lambda: clip.ByNorm(0.5),
-    "ByNorm, p = 1": lambda: clip.ByNorm(2.0, norm_type=1.0),
-    "ByNorm, p = inf": lambda: clip.ByNorm(0.1, norm_type=float("inf")),
-    "PerLayer": lambda: clip.PerLayer(0.2),
+    "ByNorm by maximum": lambda: clip.ByNorm(0.1, norm_type=float("inf")),
+    "PerLayer": lambda: clip.PerLayer(0.2, norm_type=1.0),
     "ByValue": lambda: clip.ByValue(0.05),
     "Adaptive": lambda: clip.Adaptive(0.05),
     "Percentile": lambda: clip.Percentile(40.0),
     "ZClip": lambda: clip.ZClip(0.5, warmup_steps=2),
     "AdaGC": lambda: clip.AdaGC(warmup_steps=3, lambda_abs=0.5),
-    "SkipSpikes": lambda: clip.SkipSpikes(1.0, window=20),
+    "SkipSpikes": lambda: clip.SkipSpikes(3.0, window=20),
 }
 NUMBERS = (
     "total_norm",
@@ -75,7 +73,7 @@ class Even(nn.Module):
 
 def made(kind):
     torch.manual_seed(0)
-    return kind().double() if kind is Net else kind()
+    return kind().double()
 
 
 def ddp(model, _):
@@ -89,111 +87,102 @@ def fsdp(model, world):
     return fully_shard(model, mesh=mesh)
 
 
-def tensor_parallel(model, mesh):
-    plan = {
-        "norm": SequenceParallel(),
-        "up": ColwiseParallel(input_layouts=_rows_of_sequence()),
-        "down": RowwiseParallel(output_layouts=_rows_of_sequence()),
-    }
-    return parallelize_module(model, mesh, plan)
-
-
-def _rows_of_sequence():
-    from torch.distributed.tensor import Shard
-
-    return Shard(1)
-
-
 def tp(model, world):
-    return tensor_parallel(model, init_device_mesh("cpu", (world,), mesh_dim_names=("tp",)))
+    return _parallel(model, init_device_mesh("cpu", (world,), mesh_dim_names=("tp",)))
 
 
 def both(model, world):
     mesh = init_device_mesh("cpu", (2, world // 2), mesh_dim_names=("dp", "tp"))
-    return fully_shard(tensor_parallel(model, mesh["tp"]), mesh=mesh["dp"])
+    return fully_shard(_parallel(model, mesh["tp"]), mesh=mesh["dp"])
+
+
+def _parallel(model, mesh):
+    plan = {
+        "norm": SequenceParallel(),
+        "up": ColwiseParallel(input_layouts=Shard(1)),
+        "down": RowwiseParallel(output_layouts=Shard(1)),
+    }
+    return parallelize_module(model, mesh, plan)
 
 
 SETUPS = {"ddp": (ddp, Net), "fsdp": (fsdp, Net), "tp": (tp, Even), "both": (both, Even)}
 
 
-def batches(kind, setup, rank, world):
-    """The same global batch at each step, and the part of this rank."""
+def parts_of(setup, rank, world):
+    """How many parts the batch is cut into, and this rank's; likewise the sequence."""
+    ranks = {"tp": world, "both": world // 2}.get(setup, 1)
+    return (world // ranks, rank // ranks), (ranks, rank % ranks)
+
+
+def batches(setup, steps):
+    """The same global batches on every rank; the last but one has a large loss."""
     torch.manual_seed(1)
-    for step in range(STEPS):
-        if kind is Net:
-            x, y = torch.randn(8, 5).double(), torch.randn(8, 3).double()
-            data = world
-            mine = slice(rank * 8 // world, (rank + 1) * 8 // world)
-        else:
-            x, y = torch.randn(4, 4, 8), torch.randn(4, 4, 8)
-            data = {"tp": 1, "both": 2}.get(setup, 1)
-            place = rank // (world // data)
-            mine = slice(place * 4 // data, (place + 1) * 4 // data)
-        scale = (1, 20, 1, 3, 1)[step]
-        yield (x, y * scale), (x[mine], y[mine] * scale)
+    shape = (8, 5) if SETUPS[setup][1] is Net else (4, 4, 8)
+    for step in range(steps):
+        x, y = torch.randn(shape).double(), torch.randn(*shape[:-1], 3 if len(shape) == 2 else 8)
+        yield x, y.double() * (20 if step == steps - 2 else 1)
 
 
-def trained(model, rule, parts, cut=None, **how):
+def trained(model, rule, data, cut=lambda x: x, ranks=1):
+    """The recording of a short training; `cut` takes a rank's part of inputs and targets."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    recorder = gradlab.record(model, optimizer, clip=rule, every=2, updates=True, **how)
-    with recorder:
-        for x, y in parts:
+    with gradlab.record(model, optimizer, clip=rule, every=2, updates=True) as recorder:
+        for x, y in data:
             optimizer.zero_grad()
-            inputs = x if cut is None else cut(x)
-            target = y if cut is None else cut(y)
-            loss = (model(inputs) - target).square().mean()
+            loss = (model(cut(x)) - cut(y)).square().mean() / ranks
             loss.backward()
             optimizer.step()
     return recorder.recording
 
 
 def full(weight):
-    return weight.full_tensor() if isinstance(weight, DTensor) else weight.detach()
+    return (weight.full_tensor() if isinstance(weight, DTensor) else weight).detach().numpy()
 
 
 def difference(one, other):
-    if one.shape != other.shape:
-        return 1e9
-    if not one.size:
-        return 0.0
-    scale = np.nanmax(np.abs(other))
-    gap = np.abs(one - other)
-    gap[np.isnan(one) & np.isnan(other)] = 0
-    return float(np.max(gap) / scale) if scale else float(np.max(gap))
+    """The largest difference, relative to the largest number; NaN must stand beside NaN."""
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+    scale = np.nanmax(np.abs(other), initial=1e-9)
+    return float(np.nanmax(np.abs(one - other), initial=0.0) / scale)
+
+
+def same_counts(one, other):
+    """Whether they have histograms of the same elements; rounding may move one into the next bin."""
+    return list(one.histograms) == list(other.histograms) and all(
+        list(layers) == list(other.histograms[step])
+        and all(
+            (h.numel, h.zeros) == (alone.numel, alone.zeros)
+            and np.isclose(h.norm(), alone.norm(), rtol=1e-3)
+            for h, alone in zip(layers.values(), other.histograms[step].values(), strict=True)
+        )
+        for step, layers in one.histograms.items()
+    )
 
 
 def compared(setup, name, rank, world):
     share, kind = SETUPS[setup]
     alone, shared = made(kind), share(made(kind), world)
-    data = list(batches(kind, setup, rank, world))
-    expected = trained(alone, RULES[name](), [whole for whole, _ in data])
-    cut = None
-    if kind is Even:
-        ranks = world if setup == "tp" else world // 2
-        at = rank % ranks
-        cut = lambda x: x.chunk(ranks, dim=1)[at]  # noqa: E731 - a part of the sequence
-    got = trained(shared, RULES[name](), [part for _, part in data], cut, **{})
-    found = {field: difference(getattr(got, field), getattr(expected, field)) for field in NUMBERS}
+    data = list(batches(setup, 24 if name == "SkipSpikes" else 5))
+    (rows, row), (lengths, length) = parts_of(setup, rank, world)
+
+    def cut(x):
+        mine = x.chunk(rows)[row]
+        return mine if lengths == 1 else mine.chunk(lengths, dim=1)[length]
+
+    expected = trained(alone, RULES[name](), data)
+    got = trained(shared, RULES[name](), data, cut, lengths)
     weights = zip(shared.parameters(), alone.parameters(), strict=True)
-    found["weights"] = max(
-        float((full(a) - b).abs().max() / b.abs().max().clamp(min=1e-3)) for a, b in weights
-    )
-    counts = all(
-        list(got.histograms[step]) == list(expected.histograms[step])
-        and all(
-            h.numel == expected.histograms[step][layer].numel
-            and abs(h.norm() - expected.histograms[step][layer].norm()) < 0.02 * h.norm() + 1e-9
-            for layer, h in got.histograms[step].items()
-        )
-        for step in expected.histogram_steps.tolist()
-    ) and got.histogram_steps.tolist() == expected.histogram_steps.tolist()
     return {
         "case": f"{setup}, {name}",
-        "differences": found,
+        "differences": {
+            field: difference(getattr(got, field), getattr(expected, field)) for field in NUMBERS
+        }
+        | {"weights": max(difference(full(a), full(b)) for a, b in weights)},
         "fired": got.fired.tolist() == expected.fired.tolist(),
+        "may fire": name != "none",
         "any fired": bool(expected.fired.any()),
-        "counts": counts,
-        "layers": list(got.layers) == list(expected.layers),
+        "counts": same_counts(got, expected),
+        "layers": (got.layers, got.sizes.tolist()) == (expected.layers, expected.sizes.tolist()),
     }
 
 
@@ -204,8 +193,72 @@ def say(rank, line):
 
 def compare(rank, world, *setups):
     for setup in setups:
-        for name in RULES:
+        for name in RULES if setup != "ddp" else ("none", "ByNorm", "Adaptive"):
             say(rank, compared(setup, name, rank, world))
+
+
+def refuse(rank, world, folder):
+    """What is refused, and is so on every rank; and who writes."""
+    said = {}
+    model = fsdp(made(Net), world)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for name, how in {
+        "clip": {"clip": clip.ByNorm(1.0 + rank)},
+        "every": {"every": 1 + rank},
+        "scaler": {"scaler": torch.amp.GradScaler("cpu")},
+    }.items():
+        said[name] = complaint(lambda how=how: gradlab.record(model, optimizer, **how).__enter__())
+    other = nn.Linear(2, 1 + rank)
+    said["layers"] = complaint(
+        lambda: gradlab.record(other, torch.optim.SGD(other.parameters())).__enter__()
+    )
+    flat = FullyShardedDataParallel(made(Net), device_id=torch.device("cpu"))
+    said["flat"] = complaint(
+        lambda: gradlab.record(flat, torch.optim.SGD(flat.parameters()))
+    )
+    with gradlab.record(model, optimizer, clip=clip.ByNorm(1.0), every=1) as recorder:
+        for bad in (False, True):
+            optimizer.zero_grad()
+            model(torch.ones(2, 5).double() * (float("nan") if bad else 1)).sum().backward()
+            if bad and rank == 0:  # one number, on one rank
+                for weight in model.parameters():
+                    weight.grad.to_local().zero_()
+                model.last.bias.grad.to_local()[0] = torch.nan
+            elif bad:
+                for weight in model.parameters():
+                    weight.grad.to_local().zero_()
+            said["nan" if bad else "step"] = complaint(optimizer.step)
+    mine = Path(folder) / f"rank-{rank}"
+    recorder.recording.save(mine)
+    report.save(recorder.recording, Path(folder) / f"rank-{rank}.png")
+    every = [None] * world
+    dist.all_gather_object(every, said)
+    say(rank, {"said": every, "steps": len(recorder.recording)})
+
+
+def complaint(act):
+    try:
+        act()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def die(rank, world, folder):
+    """The last rank goes at the fourth step; the others save what they have."""
+    model = fsdp(made(Net), world)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = gradlab.record(model, optimizer, clip=clip.ByNorm(1.0), every=1)
+    try:
+        with recorder:
+            for step in range(100):
+                if step == 3 and rank == world - 1:
+                    os._exit(1)
+                optimizer.zero_grad()
+                model(torch.ones(2, 5).double()).sum().backward()
+                optimizer.step()
+    finally:
+        recorder.recording.save(folder)
 
 
 if __name__ == "__main__":
