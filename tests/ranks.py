@@ -1,11 +1,14 @@
-"""Run by torchrun on each of several ranks: the same training, shared out and in one process.
+"""The same training shared out among ranks and in one process: `torchrun ranks.py WHAT ...`.
 
 Prints, from rank 0, one line of JSON for each case: the largest difference of each recorded number,
-relative to the largest of its kind, and what else the tests ask for.
+relative to the largest of its kind, and what else the tests ask for. `ranks.py N WHAT ...` forks N
+ranks by itself, which imports torch once.
 """
 
 import json
+import multiprocessing
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from torch.distributed.tensor.parallel import (
 )
 
 import gradlab
-from gradlab import clip, report
+from gradlab import clip
 
 RULES = {
     "none": lambda: None,
@@ -197,8 +200,21 @@ def compare(rank, world, *setups):
             say(rank, compared(setup, name, rank, world))
 
 
+def everything(rank, world, folder):
+    compare(rank, world, "ddp", "fsdp", "tp")
+    refuse(rank, world, folder)
+
+
+def few(rank, world, *setups):
+    for setup in setups:
+        for name in ("ByNorm", "ByNorm by maximum", "ByValue", "Adaptive"):
+            say(rank, compared(setup, name, rank, world))
+
+
 def refuse(rank, world, folder):
     """What is refused, and is so on every rank; and who writes."""
+    from gradlab import report
+
     said = {}
     model = fsdp(made(Net), world)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -261,10 +277,32 @@ def die(rank, world, folder):
         recorder.recording.save(folder)
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
+def run(what, *arguments):
     dist.init_process_group("gloo")
-    what, *arguments = sys.argv[1:]
     globals()[what](dist.get_rank(), dist.get_world_size(), *arguments)
     dist.barrier()
     dist.destroy_process_group()
+
+
+def forked(ranks, *arguments):
+    """Whether every rank ended well."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    os.environ["WORLD_SIZE"] = str(ranks)
+    children = []
+    for rank in range(ranks):
+        os.environ["RANK"] = str(rank)
+        fork = multiprocessing.get_context("fork").Process(target=run, args=arguments)
+        fork.start()
+        children.append(fork)
+    for child in children:
+        child.join()
+    return not any(child.exitcode for child in children)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if sys.argv[1].isdigit():
+        sys.exit(not forked(int(sys.argv[1]), *sys.argv[2:]))
+    run(*sys.argv[1:])

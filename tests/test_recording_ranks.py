@@ -1,8 +1,6 @@
 """A run on several ranks is clipped and recorded as the same run in one process."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,18 +13,30 @@ import gradlab
 
 SCRIPT = Path(__file__).with_name("ranks.py")
 
-pytestmark = [
-    pytest.mark.skipif(not dist.is_gloo_available(), reason="needs gloo, and this torch has none"),
-]
+pytestmark = pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="needs gloo"
+)
 
 
-def launched(ranks, *arguments):
-    """The lines that rank 0 prints."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(ranks), str(SCRIPT), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def launched(*arguments):
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def lines_of(done):
+    """The lines that rank 0 printed."""
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory):
+    """Everything that is asked of two ranks, in one launch; and the folder that they wrote to."""
+    folder = tmp_path_factory.mktemp("ranks")
+    return lines_of(launched(*TORCHRUN, SCRIPT, "everything", folder)), folder
 
 
 def hold(lines):
@@ -39,21 +49,20 @@ def hold(lines):
         assert line["layers"], line["case"]
 
 
-def test_two_ranks_clip_and_record_as_one_process():
-    lines = launched(2, "compare", "ddp", "fsdp", "tp")
-    assert len(lines) == 23
-    hold(lines)
+def test_two_ranks_clip_and_record_as_one_process(two_ranks):
+    lines, _ = two_ranks
+    assert len(lines) == 23 + 1
+    hold(lines[:-1])
 
 
-@pytest.mark.slow
 def test_four_ranks_do_so_too_where_one_holds_nothing_and_in_two_dimensions():
-    lines = launched(4, "compare", "fsdp", "both")
-    assert len(lines) == 20
+    lines = lines_of(launched(SCRIPT, 4, "few", "fsdp", "both"))
+    assert len(lines) == 8
     hold(lines)
 
 
-def test_what_ranks_do_not_agree_on_is_refused_on_all_and_one_rank_writes(tmp_path):
-    (line,) = launched(2, "refuse", str(tmp_path))
+def test_what_ranks_do_not_agree_on_is_refused_on_all_and_one_rank_writes(two_ranks):
+    (*_, line), folder = two_ranks
     one, other = line["said"]
     assert one == other
     assert one["clip"] == (
@@ -68,23 +77,11 @@ def test_what_ranks_do_not_agree_on_is_refused_on_all_and_one_rank_writes(tmp_pa
     assert one["nan"].startswith("NonFiniteGradient: the gradient of last.bias, shape (3,), is")
     assert "1 NaN and 0 infinite of 3 values" in one["nan"]
     assert line["steps"] == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rank-0", "rank-0.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["rank-0", "rank-0.png"]
 
 
 def test_a_rank_that_dies_leaves_a_recording_that_can_be_read(tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
-    known = os.environ | {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), "die", str(tmp_path)],
-            env=known | {"RANK": str(rank)},
-            stderr=subprocess.DEVNULL,
-        )
-        for rank in range(2)
-    ]
-    assert all(process.wait(120) for process in ranks)  # both fail
+    assert launched(SCRIPT, 2, "die", tmp_path).returncode  # it fails on both
     recording = gradlab.load(tmp_path)
     assert len(recording) == 3
     assert recording.histogram_steps.tolist() == [0, 1, 2]
