@@ -106,6 +106,19 @@ class Recorder:
         self._read_back()
         return self._journal.recording(self._clip and self._clip.with_bound(self._clip.bound))
 
+    def use(self, clip: Rule) -> None:
+        """Clip by this rule; for loops that say how to clip only when they have begun.
+
+        Raises:
+            ValueError: there have been steps already, and they were clipped by another, or not.
+        """
+        begun = self._waiting or self._journal.rows
+        if repr(self._clip) != repr(clip) and (self._clip or begun):
+            raise ValueError(
+                f"clip must stay what it was at the first step, {self._clip}, got {clip}"
+            )
+        self._clip = self._clip or clip
+
     def clip_(self) -> Tensor:
         """The norm of the whole gradient, before it was clipped and recorded just now.
 
