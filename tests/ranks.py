@@ -150,7 +150,7 @@ def difference(one, other):
 
 
 def same_counts(one, other):
-    """Whether they have histograms of the same elements; rounding may move one into the next bin."""
+    """Whether they counted the same elements; rounding may move one into the next bin."""
     return list(one.histograms) == list(other.histograms) and all(
         list(layers) == list(other.histograms[step])
         and all(
@@ -229,9 +229,7 @@ def refuse(rank, world, folder):
         lambda: gradlab.record(other, torch.optim.SGD(other.parameters())).__enter__()
     )
     flat = FullyShardedDataParallel(made(Net), device_id=torch.device("cpu"))
-    said["flat"] = complaint(
-        lambda: gradlab.record(flat, torch.optim.SGD(flat.parameters()))
-    )
+    said["flat"] = complaint(lambda: gradlab.record(flat, torch.optim.SGD(flat.parameters())))
     with gradlab.record(model, optimizer, clip=clip.ByNorm(1.0), every=1) as recorder:
         for bad in (False, True):
             optimizer.zero_grad()

@@ -1,5 +1,6 @@
 """The recorder in Trainer, Lightning and Accelerate: trains for real, bit for bit as without it."""
 
+import subprocess
 import sys
 
 import pytest
@@ -56,8 +57,6 @@ def closed(optimizer):
 def test_no_framework_is_imported_by_the_library():
     names = {"transformers", "lightning", "accelerate"}
     code = "import sys, gradlab, gradlab.frameworks, gradlab.recording.record; print(*sys.modules)"
-    import subprocess
-
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not names & set(said.stdout.split())
 
@@ -132,7 +131,7 @@ class TestTransformers:
         assert closed(trainer.optimizer.optimizer)
 
     def test_what_cannot_work_is_refused_before_anything_is_taken(self, tmp_path):
-        with pytest.raises(TypeError, match="clip must be a Rule | None, got float"):
+        with pytest.raises(TypeError, match=r"clip must be a Rule \| None, got float"):
             self.callback(1.0)
         with pytest.raises(RuntimeError, match="no training has begun with this callback"):
             _ = self.callback().recording
@@ -149,7 +148,7 @@ class TestTransformers:
             callback.on_train_begin(Args, None, None, model=Net(), optimizer=None)
         net = Net()
         some = torch.optim.SGD(net.body[0].parameters(), lr=0.1)
-        with pytest.raises(ValueError, match="got one that does not update body.2.weight"):
+        with pytest.raises(ValueError, match=r"got one that does not update body\.2\.weight"):
             callback.on_train_begin(Args, None, None, model=net, optimizer=some)
         lbfgs = torch.optim.LBFGS(net.parameters())
         with pytest.raises(TypeError, match="one gradient for each step, got LBFGS"):
@@ -372,7 +371,7 @@ class TestAccelerate:
                 raise ArithmeticError("it went wrong")
 
         mine = self.prepared()
-        with pytest.raises(ArithmeticError), self.record(*mine[:3]) as recorder:  # noqa: PT012
+        with pytest.raises(ArithmeticError), self.record(*mine[:3]) as recorder:
             self.loop(*mine, ask)
         assert len(recorder.recording) == 3
         assert "clip_grad_norm_" not in vars(mine[0])

@@ -1,8 +1,8 @@
 """Gradients of which each rank holds a piece: the DTensors of FSDP2 and of tensor parallelism.
 
-A rule measures and scales the piece that it finds. What it decides by has to be of the whole tensor,
-and the same on every rank to the last bit, or one rank would clip where another does not. So the
-norms of the pieces are joined here, by one small all-reduce for each dimension of the mesh of ranks.
+A rule measures and scales the piece that it finds. What it decides by has to be of the whole, and
+the same on every rank to the last bit, or one rank would clip where another does not. So the norms
+of the pieces are joined here, by one small all-reduce for each dimension of the mesh of ranks.
 
 An ordinary tensor is a whole one, and passes through untouched; under DDP all of them are, and the
 same on every rank.
@@ -29,7 +29,7 @@ def piece(tensor: Tensor) -> Tensor:
     if not is_shared(tensor):
         return tensor
     with torch.no_grad():
-        local: Any = tensor.to_local()  # type: ignore[operator]
+        local: Any = tensor.to_local()  # type: ignore[attr-defined]
     found: Tensor = local.wait() if hasattr(local, "wait") else local  # it may be on its way
     return found
 

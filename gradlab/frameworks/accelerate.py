@@ -38,9 +38,9 @@ def record(
                 optimizer.step()
                 optimizer.zero_grad()
 
-    Inside, ``clip_grad_norm_`` and ``clip_grad_value_`` of ``accelerator`` only say how to clip (and
-    the first returns the norm, as before): the gradients are clipped where the optimizer is about
-    to step, once, at each of its steps.
+    Inside, the accelerator's ``clip_grad_norm_`` and ``clip_grad_value_`` only say how to clip; the
+    first returns the norm, as before. The gradients are clipped where the optimizer is about to
+    step, once, at each of its steps.
 
     Args:
         accelerator: as the loop uses it.

@@ -79,7 +79,10 @@ class Attached:
     def stop(self, error: BaseException | None = None) -> None:
         """Put the framework's clip back, and close the recorder, if it is open."""
         opened, self._open = self._open, ExitStack()
-        opened.__exit__(error and type(error), error, error and error.__traceback__)
+        if error is None:
+            opened.close()
+        else:
+            opened.__exit__(type(error), error, error.__traceback__)
 
 
 def equal_to_torch(max_norm: float | None) -> ByNorm | None:

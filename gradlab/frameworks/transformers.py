@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,9 +22,9 @@ class RecorderCallback(TrainerCallback):
         Trainer(model, args, train_dataset=data, callbacks=[callback]).train()
         callback.recording.judge()
 
-    While training goes on ``args.max_grad_norm`` is 0, so that the ``Trainer`` does not clip too;
-    it goes on logging the norm as it was before clipping. A ``Trainer`` tells its callbacks nothing
-    when training raises: there use ``with callback:`` around ``train()``, which puts all back.
+    While training goes on ``args.max_grad_norm`` is infinity, so that the ``Trainer`` measures and
+    logs the norm, and does not clip too. It tells its callbacks nothing when training raises: where
+    that may happen, use ``with callback:`` around ``train()``, which puts all back.
 
     Args:
         clip: the rule to clip by; None: ``ByNorm(args.max_grad_norm, nonfinite="allow")``, or no
@@ -40,8 +41,9 @@ class RecorderCallback(TrainerCallback):
         RuntimeError: this version of transformers does not show its optimizer to callbacks.
 
     Note:
-        The norm that ``Trainer`` logs costs a second look at the gradients. A checkpoint that is
-        saved meanwhile holds ``max_grad_norm=0`` in its ``training_args.bin``.
+        Where a gradient is not finite, the look of ``Trainer`` at the norm makes all of it NaN
+        before it is recorded, so which layer it began in is not known. A checkpoint that is saved
+        meanwhile holds ``max_grad_norm=inf`` in its ``training_args.bin``.
     """
 
     def __init__(
@@ -78,7 +80,10 @@ class RecorderCallback(TrainerCallback):
             refuse_kind("args", "deepspeed")
         refuse_kind("optimizer", type(optimizer).__name__)
         refuse_kind("distributed_type", _distributed_type(optimizer))
-        inner, scaler = getattr(optimizer, "optimizer", optimizer), getattr(optimizer, "scaler", None)
+        inner, scaler = (
+            getattr(optimizer, "optimizer", optimizer),
+            getattr(optimizer, "scaler", None),
+        )
         if not isinstance(inner, Optimizer) or not hasattr(args, "max_grad_norm"):
             raise RuntimeError(
                 "transformers must show callbacks a torch optimizer and args.max_grad_norm when "
@@ -86,7 +91,8 @@ class RecorderCallback(TrainerCallback):
             )
 
         def take() -> Any:
-            taken, args.max_grad_norm = args.max_grad_norm, 0.0
+            taken = args.max_grad_norm
+            args.max_grad_norm = inf if taken else taken
             return lambda: setattr(args, "max_grad_norm", taken)
 
         equal = equal_to_torch(args.max_grad_norm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -50,29 +51,32 @@ def agree(**facts: object) -> None:
         RuntimeError: a rank does not open one within 5 minutes.
         ValueError: one of ``facts``, which are told apart by how they print, differs.
     """
-    ranks = _ranks()
-    if ranks == 1:
+    if _ranks() == 1:
         return
-    store: Any = dist.distributed_c10d._get_default_store()
-    here = f"gradlab recorder {next(_openings)}"
-    for name, fact in facts.items():
-        store.set(f"{here} {name} {dist.get_rank()}", repr(fact))
-    for name, fact in facts.items():
-        for rank in range(ranks):
-            key = f"{here} {name} {rank}"
-            try:
-                store.wait([key], _PATIENCE)
-            except RuntimeError as error:
-                raise RuntimeError(
-                    f"every rank must open the recorder, got none on rank {rank} in {_PATIENCE}"
-                ) from error
-        said = [store.get(f"{here} {name} {rank}").decode() for rank in range(ranks)]
-        other = next((rank for rank in range(ranks) if said[rank] != said[0]), None)
+    said = _exchanged(json.dumps({name: repr(fact) for name, fact in facts.items()}))
+    for name in facts:
+        each = [one[name] for one in said]
+        other = next((rank for rank, one in enumerate(each) if one != each[0]), None)
         if other is not None:
             raise ValueError(
-                f"{name} must be the same on every rank, got {said[0]} on rank 0 and "
-                f"{said[other]} on rank {other}"
+                f"{name} must be the same on every rank, got {each[0]} on rank 0 and "
+                f"{each[other]} on rank {other}"
             )
+
+
+def _exchanged(here: str) -> list[dict[str, str]]:
+    """What each rank says at its opening of this number, by rank; by the store, on any backend."""
+    store: Any = dist.distributed_c10d._get_default_store()
+    opening = f"gradlab recorder {next(_openings)}"
+    store.set(f"{opening} {dist.get_rank()}", here)
+    for rank in range(_ranks()):
+        try:
+            store.wait([f"{opening} {rank}"], _PATIENCE)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"every rank must open the recorder, got none on rank {rank} in {_PATIENCE}"
+            ) from error
+    return [json.loads(store.get(f"{opening} {rank}")) for rank in range(_ranks())]
 
 
 def counted_together(

@@ -44,20 +44,27 @@ def moment_ratios(watched: Mapping[str, Tensor], optimizer: Optimizer) -> dict[s
     models", section 3.5.
     """
     names = {id(weight): name for name, weight in watched.items()}
-    updated = [(w, g) for w, g in _updated(optimizer) if id(w) in names and w.grad is not None]
-    ratios = [_ratio(weight.grad, optimizer.state[weight], group) for weight, group in updated]
-    weights = [weight for weight, _ in updated]
-    return dict(zip([names[id(w)] for w in weights], _of_wholes(ratios, weights), strict=True))
+    ratios = {
+        names[id(weight)]: _ratio(weight.grad, optimizer.state[weight], group)
+        for weight, group in _updated(optimizer)
+        if id(weight) in names and weight.grad is not None
+    }
+    wholes = [watched[name] for name in ratios]
+    return dict(zip(ratios, _of_wholes(list(ratios.values()), wholes), strict=True))
 
 
 def _of_wholes(ratios: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
     """Roots of means over whole weights, from those over the pieces here."""
-    shares = [
-        (piece(weight).numel() / max(weight.numel(), 1)) ** 0.5 if is_shared(weight) else 1.0
-        for weight in weights
-    ]
-    parts = [r if s == 1 else (r * s if s else torch.zeros_like(r)) for r, s in zip(ratios, shares, strict=True)]
-    return whole(parts, weights, 2.0)
+    pairs = zip(ratios, weights, strict=True)
+    return whole([_part(ratio, weight) for ratio, weight in pairs], weights, 2.0)
+
+
+def _part(ratio: Tensor, weight: Tensor) -> Tensor:
+    """What a ratio over the piece here is of the one over the whole weight."""
+    if not is_shared(weight):
+        return ratio
+    held = piece(weight).numel()
+    return ratio * (held / weight.numel()) ** 0.5 if held else torch.zeros_like(ratio)
 
 
 def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
