@@ -194,21 +194,19 @@ def say(rank, line):
         print(json.dumps(line), flush=True)
 
 
-def compare(rank, world, *setups):
+FEW = ("none", "ByNorm", "ByNorm by maximum", "ByValue", "Adaptive")
+
+
+def compare(rank, world, *setups, rules=FEW):
     for setup in setups:
-        for name in RULES if setup != "ddp" else ("none", "ByNorm", "Adaptive"):
+        for name in rules:
             say(rank, compared(setup, name, rank, world))
 
 
 def everything(rank, world, folder):
-    compare(rank, world, "ddp", "fsdp", "tp")
+    compare(rank, world, "fsdp", rules=RULES)
+    compare(rank, world, "ddp", "tp")
     refuse(rank, world, folder)
-
-
-def few(rank, world, *setups):
-    for setup in setups:
-        for name in ("ByNorm", "ByNorm by maximum", "ByValue", "Adaptive"):
-            say(rank, compared(setup, name, rank, world))
 
 
 def refuse(rank, world, folder):

@@ -1,7 +1,10 @@
 """The recorder in Trainer, Lightning and Accelerate: trains for real, bit for bit as without it."""
 
+import re
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,6 +64,15 @@ def test_no_framework_is_imported_by_the_library():
     assert not names & set(said.stdout.split())
 
 
+def run_readme(framework, **here):
+    """Run the README's lines for a framework."""
+    text = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    (block,) = (block for block in blocks if f"gradlab.frameworks.{framework}" in block)
+    exec(compile(block, "README.md", "exec"), here)
+    return here
+
+
 class TestTransformers:
     def trained(self, tmp_path, callbacks=(), data=None, raises=None, **how):
         transformers = pytest.importorskip("transformers")
@@ -87,6 +99,15 @@ class TestTransformers:
         else:
             trainer.train()
         return trainer
+
+    def test_the_lines_of_the_readme_run(self, tmp_path):
+        transformers = pytest.importorskip("transformers")
+        args = transformers.TrainingArguments(
+            tmp_path, max_steps=2, use_cpu=True, report_to="none", dataloader_pin_memory=False
+        )
+        trainer, data = transformers.Trainer, examples()
+        ran = run_readme("transformers", Trainer=trainer, model=Net(), args=args, data=data)
+        assert len(ran["callback"].recording) == 2
 
     def callback(self, *args, **how):
         pytest.importorskip("transformers")
@@ -198,6 +219,14 @@ class TestLightning:
             "configure_optimizers": configure_optimizers,
         } | methods
         return type("Module", (pl.LightningModule,), methods)()
+
+    def test_the_lines_of_the_readme_run(self):
+        pl = pytest.importorskip("lightning.pytorch")
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = partial(pl.Trainer, max_steps=2, accelerator="cpu", **quiet)
+        data = torch.utils.data.DataLoader(examples(), batch_size=2)
+        ran = run_readme("lightning", Trainer=trainer, module=self.module(), data=data)
+        assert len(ran["callback"].recording) == 2
 
     def callback(self, *args, **how):
         pytest.importorskip("lightning")
@@ -320,6 +349,17 @@ class TestAccelerate:
                 optimizer.step()
                 optimizer.zero_grad()
         return norms
+
+    def test_the_lines_of_the_readme_run(self):
+        accelerator, model, optimizer, loader = self.prepared()
+
+        def train(model, optimizer):
+            ask = lambda acc, model: acc.clip_grad_norm_(model.parameters(), 0.5)  # noqa: E731
+            self.loop(accelerator, model, optimizer, loader, ask)
+
+        here = {"accelerator": accelerator, "model": model, "optimizer": optimizer}
+        ran = run_readme("accelerate", train=train, **here)
+        assert len(ran["recorder"].recording) == 6
 
     def record(self, *args, **how):
         pytest.importorskip("accelerate")

@@ -51,13 +51,13 @@ def hold(lines):
 
 def test_two_ranks_clip_and_record_as_one_process(two_ranks):
     lines, _ = two_ranks
-    assert len(lines) == 23 + 1
+    assert len(lines) == 10 + 5 + 5 + 1
     hold(lines[:-1])
 
 
 def test_four_ranks_do_so_too_where_one_holds_nothing_and_in_two_dimensions():
-    lines = lines_of(launched(SCRIPT, 4, "few", "fsdp", "both"))
-    assert len(lines) == 8
+    lines = lines_of(launched(SCRIPT, 4, "compare", "fsdp", "both"))
+    assert len(lines) == 10
     hold(lines)
 
 
