@@ -57,7 +57,7 @@ def _sorted(tensors: list[Tensor]) -> list[Found]:
     counts = np.diff(first, append=len(keys))
     where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * CODES)
     found = np.split((keys[first] % CODES).astype(np.uint16), where)
-    return [Found(*pair) for pair in zip(found, np.split(_small(counts), where), strict=True)]
+    return [Found(*pair) for pair in zip(found, np.split(small(counts), where), strict=True)]
 
 
 def _table(values: Tensor) -> Tensor:
@@ -71,9 +71,9 @@ def _table(values: Tensor) -> Tensor:
 
 def _sparse(table: NDArray[np.int64]) -> Found:
     held = np.flatnonzero(table != 0)
-    return Found(held.astype(np.uint16), _small(table[held]))
+    return Found(held.astype(np.uint16), small(table[held]))
 
 
-def _small(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+def small(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
     """The counts in the smallest type that holds them."""
     return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
