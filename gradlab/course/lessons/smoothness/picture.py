@@ -44,7 +44,7 @@ def draw_curve(axes: Axes, reach: float) -> Line2D:
     axes.set(xlim=(-reach, reach), ylim=(-0.05, 1.3))
     axes.set(xlabel="x (dimensionless)", ylabel="height, as a fraction of the start's")
     axes.set_title("The curve, and the steps on it")
-    (curve,) = axes.plot([], [], color="#999999", linewidth=1.5)
+    (curve,) = axes.plot([], [], color="#222222", linewidth=1)
     return curve
 
 
