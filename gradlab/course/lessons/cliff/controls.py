@@ -9,7 +9,14 @@ import ipywidgets
 import numpy as np
 
 from gradlab.arguments import whole, within
-from gradlab.course.lessons.cliff.picture import draw_fall, draw_path, draw_profile, draw_surface
+from gradlab.course.lessons.cliff.picture import (
+    draw_fall,
+    draw_path,
+    draw_profile,
+    draw_relief,
+    draw_surface,
+    seen,
+)
 from gradlab.course.lessons.cliff.surface import (
     Descent,
     Floats,
@@ -43,8 +50,8 @@ def panel(
 ) -> Cliff:
     """A panel that walks down the loss of a one-unit RNN, with and without clipping by norm.
 
-    Left the loss over the network's two parameters; right a cut along the first step, and the loss
-    after every step. All paths of all settings are walked by autograd, in one batch, when a start
+    Above the loss over the network's two parameters, as a map and as a landscape; below a cut along
+    the first step, and the loss after every step. All paths of all settings are walked by autograd, in one batch, when a start
     is first chosen (about half a second); a slider then only looks them up.
 
     Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
@@ -96,25 +103,24 @@ class Cliff(Panel):
         super().__init__(controls, self._picture())
 
     def _picture(self) -> LivePicture:
-        figure, (map_, above, spare, below) = subplots(
-            9.4, 4.8, nrows=2, ncols=2, width_ratios=(5, 4)
-        )
-        spare.remove()
-        grid = map_.get_gridspec()
-        assert grid is not None
-        map_.set_subplotspec(grid[:, 0])  # one tall map beside two curves
+        figure, (map_, side, cut, fall) = subplots(9.6, 7.2, nrows=2, ncols=2, height_ratios=(4, 3))
         w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
-        self.mark = draw_surface(map_, w, b, surface(w, b))
-        self.cut = draw_profile(above, _FAR, _HIGHEST)
-        draw_fall(below, STEPS, _HIGHEST)
+        heights = surface(w, b)
+        self.mark = draw_surface(map_, w, b, heights)
+        rows = slice(None, None, 8)
+        self.mark_aside = draw_relief(side, w, b[rows], heights[rows])
+        self._frame = np.transpose([side.get_xlim(), side.get_ylim()])
+        self.cut = draw_profile(cut, _FAR, _HIGHEST)
+        draw_fall(fall, STEPS, _HIGHEST)
         looks = (("no clipping", THRESHOLD), ("clipped", AFTER))
         self.paths = [draw_path(map_, *look) for look in looks]
-        self.landings = [draw_path(above, *look) for look in looks]
-        self.falls = [draw_path(below, *look) for look in looks]
+        self.aside = [draw_path(side, *look) for look in looks]
+        self.landings = [draw_path(cut, *look) for look in looks]
+        self.falls = [draw_path(fall, *look) for look in looks]
         draw_legend(map_, "lower left")
-        paths = [*self.paths, *self.landings, *self.falls]
+        paths = [*self.paths, *self.aside, *self.landings, *self.falls]
         artists = [artist for path in paths for artist in path.artists]
-        return LivePicture(figure, [self.mark, *self.cut.artists, *artists])
+        return LivePicture(figure, [self.mark, self.mark_aside, *self.cut.artists, *artists])
 
     def _walk(self, name: str) -> Walks:
         """All paths from a start, walked when it is first chosen."""
@@ -130,6 +136,7 @@ class Cliff(Panel):
         w, b = walks.points[0, 0, 0]
         loss, norm = float(walks.losses[0, 0, 0]), float(walks.norms[0, 0, 0])
         self.mark.set_data([w], [b])
+        self.mark_aside.set_data(*seen([w], [b], [loss]))
         self.cut.move(ground, loss - norm * _FAR)
 
         rate, bound, steps = self.learning_rate.value, self.max_norm.value, self.steps.value
@@ -150,10 +157,14 @@ class Cliff(Panel):
         )
 
     def _move(self, path: int, points: Floats, losses: Floats) -> str:
-        """Move one path in all three pictures; say where it ends."""
+        """Move one path in all four pictures; say where it ends."""
         end, there = last_seen(points, WINDOW)
-        away = float(np.linalg.norm(points[-1] - points[0]))
-        self.paths[path].move(points[:, 0], points[:, 1], end, away=None if there else away)
+        far = float(np.linalg.norm(points[-1] - points[0]))
+        away = None if there else far
+        self.paths[path].move(points[:, 0], points[:, 1], end, away=away)
+        aside = seen(points[:, 0], points[:, 1], losses)
+        stop, here = last_seen(aside.T, self._frame)
+        self.aside[path].move(*aside, stop, away=None if here else far)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
         self.landings[path].move([0, first], losses[:2], landing, away=None if near else first)
@@ -162,7 +173,7 @@ class Cliff(Panel):
         w, b = points[-1]
         out = "" if there else "out of the picture, "
         place = f"{out}at w = {number(w)}, b = {number(b)}"
-        return f"{place}, {number(away)} from the start, loss {number(losses[-1])}"
+        return f"{place}, {number(far)} from the start, loss {number(losses[-1])}"
 
 
 def _count(steps: int) -> str:
