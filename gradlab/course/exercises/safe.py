@@ -33,9 +33,7 @@ VOTE = Law(
 TOTAL = Law(
     "lets the forward gradients weigh as much as the others, all together",
     "At the threshold, share · λ = (1 - share) · common: how long they are counts, and how many.",
-    lambda common, rare, share, answer: (
-        share > 0.5 or agree((1 - share) * common, share * answer)
-    ),
+    lambda common, rare, share, answer: share > 0.5 or agree((1 - share) * common, share * answer),
 )
 
 

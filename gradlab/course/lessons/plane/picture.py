@@ -176,7 +176,13 @@ def draw_turns(
     axes.set_yticks(range(0, 91, 15))
     decades(axes)
     axes.plot(along, np.asarray(random), color=BEFORE, linestyle="--", label="a random direction")
-    axes.plot(along, np.asarray(farthest), color="black", linewidth=1.2, label="the farthest, arccos(1/√n)")
+    axes.plot(
+        along,
+        np.asarray(farthest),
+        color="black",
+        linewidth=1.2,
+        label="the farthest, arccos(1/√n)",
+    )
     for turned in np.asarray(others):
         axes.plot(along, turned, color="#C9D6DF", linewidth=0.7)
     (chosen,) = axes.plot(along, 0 * along, color=AFTER, label="this gradient, signs only")

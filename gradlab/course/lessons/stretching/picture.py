@@ -59,7 +59,9 @@ def draw_ellipse(axes: Axes) -> Ellipse:
     (ellipse,) = axes.plot([], [], color=AFTER, label="after the layers")
     (across,) = axes.plot([], [], color=AFTER, linewidth=1)
     (followed,) = axes.plot([], [], "o", color=CYCLE[1], markersize=5, label="one of them")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, columnspacing=1, handlelength=1)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, columnspacing=1, handlelength=1
+    )
     scale = axes.text(0, -1.21, "", ha="center", color="#555555", fontsize=9)
     return Ellipse(circle, ellipse, across, followed, scale)
 

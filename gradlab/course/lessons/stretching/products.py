@@ -38,7 +38,9 @@ class Products:
     eigenvalues: Floats
 
 
-def products(kind: str, depth: int, *, gain: float = 1.0, draws: int = 1, seed: int = 0) -> Products:
+def products(
+    kind: str, depth: int, *, gain: float = 1.0, draws: int = 1, seed: int = 0
+) -> Products:
     """Products ``J(l) ... J(1)`` of random 2 x 2 Jacobians, for l = 0 ... depth.
 
     ``"Gaussian"``: elements of variance ``gain² / 2``, drawn anew for each layer. ``"orthogonal"``:

@@ -45,7 +45,9 @@ class Estimates:
 def draw_estimates(axes: Axes) -> Estimates:
     """Make empty axes ready for two histograms of estimates; return what to move."""
     axes.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 1.35))
-    axes.set(xlabel="mean of 16 gradients (the true one is 1)", ylabel="2,000 batches (tallest bar: 1)")
+    axes.set(
+        xlabel="mean of 16 gradients (the true one is 1)", ylabel="2,000 batches (tallest bar: 1)"
+    )
     axes.axvline(1, color="#444444", linewidth=1)
     flat = np.zeros(len(EDGES) - 1)
     looks = ("not clipped", BEFORE, 0.7), ("clipped", AFTER, 0.55)
