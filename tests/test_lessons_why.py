@@ -43,13 +43,13 @@ def test_on_a_parabola_the_fastest_rate_is_the_inverse_curvature():
 @pytest.mark.parametrize("bound", [0.3, 5.0])
 def test_a_clipped_walk_is_that_of_torchs_sgd_under_the_rule(bound):
     x = torch.nn.Parameter(torch.tensor([descent.START], dtype=torch.float64))
-    optimizer, points, fired = torch.optim.SGD([x], lr=0.2), [float(x)], 0
+    optimizer, points, fired = torch.optim.SGD([x], lr=0.2), [x.item()], 0
     for _ in range(6):
         optimizer.zero_grad()
         (torch.cosh(x) - 1).sum().backward()
         fired += bool(ByNorm(bound).clip_([x]).fired)
         optimizer.step()
-        points.append(float(x))
+        points.append(x.item())
     found = descent.walk(1.0, 0.2, bound, steps=6)
     np.testing.assert_allclose(found.points, points, rtol=1e-5)
     assert found.fired == fired

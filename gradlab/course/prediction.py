@@ -1,4 +1,4 @@
-"""Predict, then look: a panel, or a curve, that appears once its reader has said what it will be."""
+"""Predict, then look: a panel, or a curve, that appears once its reader has answered."""
 
 from __future__ import annotations
 
@@ -172,7 +172,8 @@ def predict_curve(
     """A picture in which the reader draws a curve by sliders; then the true one is drawn over it.
 
     Args:
-        truth: (n,): the curve at x = 0, 1, ... n - 1, above zero; it begins where the reader's does.
+        truth: (n,): the curve at x = 0, 1, ... n - 1, above zero; it begins where the reader's
+            does.
         question: in words.
         places: the x at which the reader says how high it is, one slider for each, increasing, from
             1 to n - 1.
@@ -250,7 +251,7 @@ class CurvePrediction(Panel):
         return not self.curve.get_visible()
 
     def answer(self) -> None:
-        """Commit to the curve that the sliders draw: say how far off it is, and draw the true one."""
+        """Commit to the curve of the sliders: say how far off it is, and draw the true one."""
         said, true = self._said(), self._truth[self._places]
         apart = np.maximum(said / true, true / said)
         far = int(apart.argmax())

@@ -16,18 +16,19 @@ def spec(common: float, rare: float, share: float) -> float:
 
 
 def safe_threshold(common: float, rare: float, share: float) -> float:
-    # Up to λ = common both gradients are cut to λ, and their mean is λ (share - (1 - share)): its sign
-    # is that of the vote, whatever λ is. So where the rare gradient is not rare (share > 1/2), every λ
-    # is safe. Beyond, the common one is whole: the mean is share λ - (1 - share) common, above zero
-    # from λ = common (1 - share) / share on. No learning rate repairs a λ below: it changes how far
-    # the steps go, not whither. And a larger batch does not, if each example is clipped first. That is
-    # the price of clipping skewed gradients, and also why the tails, not the mean norm, decide on λ.
+    # Up to λ = common both gradients are cut to λ, and their mean is λ (share - (1 - share)): its
+    # sign is that of the vote, whatever λ is. So where the rare gradient is not rare (share > 1/2),
+    # every λ is safe. Beyond, the common one is whole: the mean is share λ - (1 - share) common,
+    # above zero from λ = common (1 - share) / share on. No learning rate repairs a λ below: it
+    # changes how far the steps go, not whither. And a larger batch does not, if each example is
+    # clipped first. That is the price of clipping skewed gradients, and also why the tails, not the
+    # mean norm, decide on λ.
     return 0.0 if share > 0.5 else common * (1 - share) / share
 
 
 VOTE = Law(
     "is 0 where the forward gradient is the more frequent one",
-    "Cut to one length, the gradients vote. If most of them point forward, so does the clipped mean.",
+    "Cut to one length, the gradients vote. If most point forward, so does the clipped mean.",
     lambda common, rare, share, answer: share <= 0.5 or agree(0.0, answer),
 )
 TOTAL = Law(
@@ -58,8 +59,8 @@ def turns_the_shares_round(common: float, rare: float, share: float) -> float:
 
 
 exercise = Exercise(
-    task="A gradient is one number: `rare` with probability `share`, otherwise -`common`; both are above "
-    "zero, and its mean is above zero. Every sample is clipped to [-λ, λ] before the average. Return "
+    task="A gradient is one number: `rare` with probability `share`, otherwise -`common`; both are "
+    "above zero, and so is its mean. Every sample is clipped to [-λ, λ] before the average. Return "
     "the λ above which the mean of the clipped gradient is above zero; 0 if every λ will do.",
     lines=1,
     spec=spec,

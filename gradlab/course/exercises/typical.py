@@ -28,9 +28,9 @@ def typical_stretch(gain: float, width: int, depth: int) -> float:
     # One layer multiplies the squared length by gain² χ² / width: whatever comes in, each of the
     # `width` new elements is normal, of variance gain² |v|² / width. So one layer adds, on average,
     # log(gain) + (E[log χ²] - log(width)) / 2 to the logarithm, and the layers are independent.
-    # E[log χ²] = ψ(width / 2) + log 2. The layers' logarithms add up to nearly a normal number, whose
-    # mean is also its median: exp of it is the typical stretch. The mean of the stretch itself lies
-    # higher, because exp is convex: a few chains stretch very far. For a large width
+    # E[log χ²] = ψ(width / 2) + log 2. The layers' logarithms add up to nearly a normal number,
+    # whose mean is also its median: exp of it is the typical stretch. The mean of the stretch
+    # itself lies higher, because exp is convex: a few chains stretch very far. For a large width
     # ψ(x) ≈ log x - 1 / (2 x), which gives gain^depth · exp(-depth / (2 · width)).
     half = torch.tensor(width / 2, dtype=torch.float64)
     layer = math.log(gain) + (float(torch.digamma(half)) + math.log(2 / width)) / 2
@@ -44,8 +44,8 @@ BELOW = Law(
 )
 LAYER = Law(
     "is, for one layer, exp of the mean of the logarithm, at small widths too",
-    "exp(-1 / (2 width)) is what is left of it where the width is large. And a length is the root of "
-    "the squared length.",
+    "exp(-1 / (2 width)) is what is left of it where the width is large. And a length is the root "
+    "of the squared length.",
     lambda gain, width, depth, answer: depth > 1 or agree(spec(gain, width, 1), answer),
 )
 DEPTH = Law(
@@ -77,10 +77,10 @@ def adds_the_layers(gain: float, width: int, depth: int) -> float:
 
 
 exercise = Exercise(
-    task="A vector goes through `depth` linear layers of `width` units, whose weights are normal with "
-    "standard deviation gain / sqrt(width). Return its typical stretch: exp of the mean of the "
-    "logarithm of the last length over the first. For a chi-squared number with n degrees of freedom, "
-    "the mean of the logarithm is torch.digamma(n / 2) + log 2.",
+    task="A vector goes through `depth` linear layers of `width` units, whose weights are normal "
+    "with standard deviation gain / sqrt(width). Return its typical stretch: exp of the mean of "
+    "the logarithm of the last length over the first. For a chi-squared number with n degrees "
+    "of freedom, the mean of the logarithm is torch.digamma(n / 2) + log 2.",
     lines=3,
     spec=spec,
     answer=typical_stretch,
@@ -88,8 +88,8 @@ exercise = Exercise(
     laws=(BELOW, LAYER, DEPTH),
     hints=(
         "Logarithms of lengths add up over the layers. What does one layer add on average?",
-        "Each of the new elements is a sum of width products, normal with variance gain² |v|² / width. "
-        "So the new squared length is gain² |v|² times a chi-squared number over width.",
+        "Each new element is a sum of width products, normal with variance gain² |v|² / width. So "
+        "the new squared length is gain² |v|² times a chi-squared number over width.",
         "One layer adds log(gain) + (digamma(width / 2) + log 2 - log(width)) / 2.",
     ),
     mistakes={

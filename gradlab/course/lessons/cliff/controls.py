@@ -51,8 +51,9 @@ def panel(
     """A panel that walks down the loss of a one-unit RNN, with and without clipping by norm.
 
     Above the loss over the network's two parameters, as a map and as a landscape; below a cut along
-    the first step, and the loss after every step. All paths of all settings are walked by autograd, in one batch, when a start
-    is first chosen (about half a second); a slider then only looks them up.
+    the first step, and the loss after every step. All paths of all settings are walked by autograd,
+    in one batch, when a start is first chosen (about half a second); a slider then only looks them
+    up.
 
     Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
     networks", section 2.3 and figure 6; clipping is their Algorithm 1.

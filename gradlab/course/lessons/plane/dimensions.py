@@ -44,8 +44,8 @@ def of_signs(gradient: Tensor, sizes: ArrayLike) -> Floats:
 def smallest(n: ArrayLike) -> Floats:
     """The smallest cosine that n numbers and their signs can have: ``1 / √n``.
 
-    By ``|g|₁ >= |g|₂``; it is approached where one number is far larger than all others, and none is
-    zero.
+    By ``|g|₁ >= |g|₂``; it is approached where one number is far larger than all others, and none
+    is zero.
     """
     return 1 / np.sqrt(np.asarray(n, np.float64))
 
@@ -55,8 +55,8 @@ def of_random(n: ArrayLike) -> Floats:
 
     ``E|cos| = Γ(n / 2) / (√π Γ((n + 1) / 2))``, for large n close to ``√(2 / (π n))``.
 
-    Source: the first coordinate of a uniform point on the sphere; Muller 1959, "A note on a method for
-    generating points uniformly on n-dimensional spheres".
+    Source: it is the mean size of one coordinate of a uniform point on the sphere, a normal vector
+    divided by its length (Muller 1959).
 
     >>> of_random([1, 2, 578_410]).round(5).tolist()
     [1.0, 0.63662, 0.00105]

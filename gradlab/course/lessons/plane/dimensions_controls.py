@@ -27,15 +27,17 @@ ORDERS = 6
 def dimensions_panel(gradient: Tensor | Mapping[str, Tensor], *, n: int = 2) -> Dimensions:
     """A panel that takes n numbers of a gradient, leaves only their signs, and measures the turn.
 
-    That is clipping by value as its threshold goes to zero. Beside it the farthest that n numbers can be
-    turned, ``arccos(1 / √n)``: 45 degrees for two; and a random direction, which knows nothing.
+    That is clipping by value as its threshold goes to zero. Beside it the farthest that n numbers
+    can be turned, ``arccos(1 / √n)``: 45 degrees for two; and a random direction, which knows
+    nothing.
 
     Args:
         gradient: a tensor, or one for each parameter; finite, two numbers or more.
         n: how many are taken at first, 2 or more; the nearest that the slider knows.
 
     Raises:
-        ValueError: the gradient has fewer than two numbers, or one that is not finite; n is below 2.
+        ValueError: the gradient has fewer than two numbers, or one that is not finite; n is below
+            2.
 
     Note:
         The n numbers are drawn at random, so that few of them rarely hold the largest. With another

@@ -31,12 +31,11 @@ _X = np.linspace(-1.25 * START, 1.25 * START, 321)
 def panel(bend: float = 1.0, *, rate: float = 1.0, max_norm: float = 1.0) -> Smoothness:
     """A panel that bends a curve, and goes down it by gradient descent with and without clipping.
 
-    The curve is ``(cosh(b x) - 1) / b²``: its curvature grows with its slope, by ``bend`` = b. Blue:
-    clipped by norm, at the rate and bound of the sliders. Grey: the same rate, not clipped. Orange:
-    not clipped, at the rate that takes it down in the fewest steps.
+    The curve is ``(cosh(b x) - 1) / b²``: its curvature grows with its slope, by ``bend`` = b.
+    Blue: clipped by norm, at the rate and bound of the sliders. Grey: the same rate, not clipped.
+    Orange: not clipped, at the rate that takes it down in the fewest steps.
 
-    Source: Zhang, He, Sra & Jadbabaie 2020, "Why gradient clipping accelerates training", definition 1,
-    theorems 3 and 4.
+    Source: Zhang, He, Sra & Jadbabaie 2020, "Why gradient clipping accelerates training".
 
     Args:
         bend: L1 of (L0, L1)-smoothness, where L0 = 1; 0 to 2. At 0 the curve is a parabola.
@@ -47,8 +46,8 @@ def panel(bend: float = 1.0, *, rate: float = 1.0, max_norm: float = 1.0) -> Smo
         ValueError: an argument out of its range.
 
     Note:
-        One dimension, no noise, one start. The unclipped run is given the best constant rate for this
-        start, which nobody knows beforehand; the clipped one has what the sliders say.
+        One dimension, no noise, one start. The unclipped run is given the best constant rate for
+        this start, which nobody knows beforehand; the clipped one has what the sliders say.
     """
     within("bend", bend, 0, MOST_BENT)
     within("rate", rate, *SETTINGS)

@@ -1,11 +1,11 @@
 """Gradient descent in one dimension on a curve that bends the more, the steeper it is.
 
 ``f(x) = (cosh(b x) - 1) / b²`` has slope ``sinh(b x) / b`` and curvature ``cosh(b x)``, so that
-``f'' = √(1 + b² f'²) <= 1 + b |f'|``: it is (L0, L1)-smooth with L0 = 1 and L1 = b, but its curvature
-has no bound. At b = 0 it is the parabola ``x² / 2``, whose curvature is 1 everywhere.
+``f'' = √(1 + b² f'²) <= 1 + b |f'|``: it is (L0, L1)-smooth with L0 = 1 and L1 = b, but its
+curvature has no bound. At b = 0 it is the parabola ``x² / 2``, whose curvature is 1 everywhere.
 
 Source: Zhang, He, Sra & Jadbabaie 2020, "Why gradient clipping accelerates training: a theoretical
-justification for adaptivity", definition 1 and theorems 3 and 4.
+justification for adaptivity", definition 1.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def slope(x: float, bend: float) -> float:
 
 
 def largest_rate(bend: float) -> float:
-    """The rate below which gradient descent from ``START`` converges, and from which on it does not.
+    """The rate from which on gradient descent from ``START`` does not converge; below, it does.
 
     ``2 x / f'(x)`` at the start: a step with this rate ends at -x. As f'(x) / x falls towards the
     bottom, every smaller rate ends each step nearer to it.
@@ -107,9 +107,9 @@ def walk(bend: float, rate: float, max_norm: float = math.inf, steps: int = 10_0
 def fastest_rate(bend: float) -> float:
     """The constant rate that is best for gradient descent without clipping, on this curve.
 
-    Of 80 fractions of ``largest_rate``, one of them a half: the first for which all of 16 starts, from
-    the bottom out to ``START``, have arrived. (One start alone can be hit by luck: at half of the
-    largest rate, the first step from ``START`` ends at the bottom.)
+    Of 80 fractions of ``largest_rate``, one of them a half: the first for which all of 16 starts,
+    from the bottom out to ``START``, have arrived. (One start alone can be hit by luck: at half of
+    the largest rate, the first step from ``START`` ends at the bottom.)
     """
     rates = _FRACTIONS[:, None] * largest_rate(bend)
     x = np.linspace(START / 16, START, 16) + 0 * rates

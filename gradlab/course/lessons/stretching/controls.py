@@ -45,8 +45,8 @@ def panel(kind: str = GAUSSIAN, *, gain: float = 1.2, depth: int = 2, draw: int 
         ValueError: an argument out of its range.
 
     Note:
-        Two units are few. With n units the draws lie closer together, and the exponent nearer to the
-        logarithm of the gain, by about 1 / (2 n).
+        Two units are few. With n units the draws lie closer together, and the exponent nearer to
+        the logarithm of the gain, by about 1 / (2 n).
     """
     one_of("kind", kind, KINDS)
     within("gain", gain, LOWEST_GAIN, HIGHEST_GAIN)
@@ -92,14 +92,14 @@ class Stretching(Panel):
         )
         long, short = half_axes[draw, depth]
         layers = "1 layer" if depth == 1 else f"{depth} layers"
-        longest = half_axes[:, depth, 0]
+        longest, followed = half_axes[:, depth, 0], float(np.hypot(*matrix[:, 0]))
         return (
             f"{kind}, gain {number(gain)}, draw {draw}: after {layers} the circle is an ellipse "
             f"with half axes {number(long)} and {number(short)}; the larger eigenvalue is "
-            f"{number(larger[depth])}. The followed change is {number(float(np.hypot(*matrix[:, 0])))} "
-            f"long. Over {DRAWS} draws the longer half axis is {number(longest.min())} to "
-            f"{number(longest.max())}. Lyapunov exponent {rate:+.3f} for each layer: in the long run "
-            f"a factor of {number(float(np.exp(rate)))}."
+            f"{number(larger[depth])}. The followed change is {number(followed)} long. "
+            f"Over {DRAWS} draws the longer half axis is {number(longest.min())} to "
+            f"{number(longest.max())}. Lyapunov exponent {rate:+.3f} for each layer: in the "
+            f"long run a factor of {number(float(np.exp(rate)))}."
         )
 
 
@@ -110,7 +110,7 @@ def _at_gain_one(kind: str) -> Products:
 
 @cache
 def _mean(kind: str) -> np.ndarray:
-    """Root of the mean squared length at gain 1, over directions and, if they are drawn, products."""
+    """Root of the mean squared length at gain 1, over directions and, if drawn, over products."""
     if kind != SHEAR:
         return np.ones(DEEPEST + 1)
     squares = np.square(_at_gain_one(kind).singular[0]).sum(-1) / 2

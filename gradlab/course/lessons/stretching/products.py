@@ -50,7 +50,7 @@ def products(
 
     Source: Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning
     in deep linear neural networks" (orthogonal); Trefethen & Embree 2005, "Spectra and
-    pseudospectra", chapter 14 (growth before decay).
+    pseudospectra" (growth before decay).
 
     Args:
         kind: one of ``KINDS``.
@@ -107,11 +107,11 @@ def exponent(kind: str, *, gain: float = 1.0, width: int = 2) -> float:
     """The Lyapunov exponent: by how much the logarithm of the length grows in each layer.
 
     For Gaussian layers of n units ``log gain + (ψ(n / 2) + log(2 / n)) / 2``, with the digamma
-    function ψ: the squared length is multiplied by ``gain² χ²(n) / n``, and the mean of ``log χ²(n)`` is
-    ``ψ(n / 2) + log 2``. For the others ``log gain``.
+    function ψ: the squared length is multiplied by ``gain² χ²(n) / n``, and the mean of ``log
+    χ²(n)`` is ``ψ(n / 2) + log 2``. For the others ``log gain``.
 
-    Source: Newman 1986, "The distribution of Lyapunov exponents: exact results for random matrices",
-    eq. 7; Oseledets 1968 (that it exists).
+    Source: Newman 1986, "The distribution of Lyapunov exponents: exact results for random
+    matrices"; Furstenberg & Kesten 1960, "Products of random matrices" (that it exists).
 
     Args:
         kind: one of ``KINDS``.

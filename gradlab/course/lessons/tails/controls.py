@@ -36,9 +36,9 @@ def panel(index: float = 1.5, *, threshold: float = 10.0, right: float = 0.5) ->
         ValueError: an argument out of its range.
 
     Note:
-        Each single gradient is clipped, then they are averaged: 16 steps of batch 1, or the workers of
-        a cluster. Without clipping, an index of 2 or less has no finite error: the line drawn is that
-        of these 2,000 batches, and another 2,000 have another one.
+        Each single gradient is clipped, then they are averaged: 16 steps of batch 1, or the workers
+        of a cluster. Without clipping, an index of 2 or less has no finite error: the line drawn is
+        that of these 2,000 batches, and another 2,000 have another one.
     """
     within("index", index, HEAVIEST, LIGHTEST)
     within("threshold", threshold, LOWEST, HIGHEST)
@@ -97,8 +97,8 @@ class Tails(Panel):
         wrong = " The clipped mean points the wrong way." if mean < 0 else ""
         return (
             f"Tail index {noise.index:.1f}, {percent(noise.right)} of the noise to the right. "
-            f"Without clipping the mean of {BATCH} is off by {number(self._error)}{endless}. Clipped to "
-            f"{number(bound)}, which fires at {percent(fired)} of the gradients, it is off by "
+            f"The mean of {BATCH} is off by {number(self._error)}{endless} without clipping. Clipped "
+            f"to {number(bound)}, which fires at {percent(fired)} of the gradients, it is off by "
             f"{number(error)}: its mean is {number(mean)} and not 1, a bias of "
             f"{number(mean - MEAN)}, and it spreads by {number(float(clipped.std()))}.{wrong}"
         )

@@ -1,8 +1,8 @@
 """A gradient of one number, with noise whose tails are heavy: its mean, clipped and not.
 
 The noise falls to the right with some probability and to the left otherwise; on either side it is
-farther than t with probability ``(1 + t) ** -index`` (Lomax 1954, a Pareto distribution that begins at
-0). Its variance is infinite for an index of 2 or less. The gradient's mean is 1.
+farther than t with probability ``(1 + t) ** -index`` (Lomax 1954, a Pareto distribution that begins
+at 0). Its variance is infinite for an index of 2 or less. The gradient's mean is 1.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class Noise:
     def clipped_mean(self, threshold: ArrayLike) -> Floats:
         """The mean of the gradient after clipping to ``[-threshold, threshold]``: closed form.
 
-        ``E[clip(g)] = E[g] - E[(g - λ)⁺] + E[(-λ - g)⁺]``, and beyond a point that lies t >= 0 to the
-        right of the centre, ``E[(ξ - t)⁺] = right · (1 + t) ** (1 - index) / (index - 1)``.
+        ``E[clip(g)] = E[g] - E[(g - λ)⁺] + E[(-λ - g)⁺]``, and beyond a point that lies t >= 0 to
+        the right of the centre, ``E[(ξ - t)⁺] = right · (1 + t) ** (1 - index) / (index - 1)``.
 
-        Source: by integration of the tail; that clipping a mini-batch is biased: Koloskova, Hendrikx
-        & Stich 2023, "Revisiting gradient clipping", theorem 3.2; Zhang et al. 2020, "Why are adaptive
-        methods good for attention models?", lemma 9 (heavy tails).
+        Source: by integration of the tail. That clipping stochastic gradients is biased: Koloskova,
+        Hendrikx & Stich 2023, "Revisiting gradient clipping". Heavy tails: Zhang et al. 2020, "Why
+        are adaptive methods good for attention models?".
 
         Args:
             threshold: λ, above 0, any shape.

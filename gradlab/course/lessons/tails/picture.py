@@ -32,8 +32,8 @@ class Estimates:
     def move(self, plain: ArrayLike, clipped: ArrayLike, mean: float) -> None:
         """Show other estimates, (n,), and the mean of the clipped gradient.
 
-        Those outside of the axis are counted in its first and last bar; each histogram is as high as
-        its tallest bar.
+        Those outside of the axis are counted in its first and last bar; each histogram is as high
+        as its tallest bar.
         """
         for patch, estimates in ((self.plain, plain), (self.clipped, clipped)):
             seen = np.clip(np.asarray(estimates), EDGES[0], EDGES[-1])
