@@ -163,9 +163,9 @@ class Cliff(Panel):
         far = float(np.linalg.norm(points[-1] - points[0]))
         away = None if there else far
         self.paths[path].move(points[:, 0], points[:, 1], end, away=away)
-        aside = seen(points[:, 0], points[:, 1], losses)
-        stop, here = last_seen(aside.T, self._frame)
-        self.aside[path].move(*aside, stop, away=None if here else far)
+        x, y = seen(points[:, 0], points[:, 1], losses)
+        stop, here = last_seen(np.stack([x, y], -1), self._frame)
+        self.aside[path].move(x, y, stop, away=None if here else far)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
         self.landings[path].move([0, first], losses[:2], landing, away=None if near else first)

@@ -101,4 +101,5 @@ class Dimensions(Panel):
 
 
 def _degrees(cosine: Floats | float) -> Floats:
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    degrees: Floats = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    return degrees

@@ -155,7 +155,8 @@ class Turns:
         """Show another draw's curve, (n,), with a dot at one of its places."""
         turned = np.asarray(degrees)
         self.chosen.set_ydata(turned)
-        self.here.set_data(self.chosen.get_xdata()[place : place + 1], turned[place : place + 1])
+        sizes = np.asarray(self.chosen.get_xdata())
+        self.here.set_data([sizes[place]], [turned[place]])
 
 
 def draw_turns(

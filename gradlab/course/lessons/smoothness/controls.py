@@ -83,10 +83,8 @@ class Smoothness(Panel):
         start = float(height(START, bend))
         self.curve.set_data(_X, height(_X, bend) / start)
         fastest = fastest_rate(bend)
-        best, same, clipped = (
-            walk(bend, *how, steps=MOST_STEPS)
-            for how in ((fastest, inf), (rate, inf), (rate, bound))
-        )
+        settings = (fastest, inf), (rate, inf), (rate, bound)
+        best, same, clipped = (walk(bend, lr, limit, MOST_STEPS) for lr, limit in settings)
         for line, run in ((self.best, best), (self.same, same), (self.clipped, clipped)):
             heights = height(np.clip(run.points, -1e2, 1e2), bend) / start
             line.move(run.points, heights, left=run.left)

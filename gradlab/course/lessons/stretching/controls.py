@@ -13,6 +13,7 @@ from gradlab.course.lessons.stretching.products import (
     GAUSSIAN,
     KINDS,
     SHEAR,
+    Floats,
     Products,
     exponent,
     products,
@@ -109,12 +110,13 @@ def _at_gain_one(kind: str) -> Products:
 
 
 @cache
-def _mean(kind: str) -> np.ndarray:
+def _mean(kind: str) -> Floats:
     """Root of the mean squared length at gain 1, over directions and, if drawn, over products."""
     if kind != SHEAR:
         return np.ones(DEEPEST + 1)
     squares = np.square(_at_gain_one(kind).singular[0]).sum(-1) / 2
-    return np.sqrt(squares)
+    root: Floats = np.sqrt(squares)
+    return root
 
 
 _WIDE = {"layout": {"width": "360px"}, "style": {"description_width": "70px"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -122,7 +123,7 @@ def draw_spread(axes: Axes, draws: int, deepest: int) -> Spread:
     depths = np.arange(deepest + 1)
     one = np.ones(deepest + 1)
 
-    def line(label: str, color: str, **look: object) -> Line2D:
+    def line(label: str, color: str, **look: Any) -> Line2D:
         (drawn,) = axes.plot(depths, one, color=color, label=label, **look)
         return drawn
 

@@ -97,8 +97,8 @@ class Tails(Panel):
         wrong = " The clipped mean points the wrong way." if mean < 0 else ""
         return (
             f"Tail index {noise.index:.1f}, {percent(noise.right)} of the noise to the right. "
-            f"The mean of {BATCH} is off by {number(self._error)}{endless} without clipping. Clipped "
-            f"to {number(bound)}, which fires at {percent(fired)} of the gradients, it is off by "
-            f"{number(error)}: its mean is {number(mean)} and not 1, a bias of "
+            f"Without clipping the mean of {BATCH} is off by {number(self._error)}{endless}. "
+            f"Clipped to {number(bound)}, which fires at {percent(fired)} of the gradients, it is "
+            f"off by {number(error)}: its mean is {number(mean)} and not 1, a bias of "
             f"{number(mean - MEAN)}, and it spreads by {number(float(clipped.std()))}.{wrong}"
         )
