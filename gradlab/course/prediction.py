@@ -233,8 +233,8 @@ class CurvePrediction(Panel):
         self._form = ipywidgets.HBox([self.answer_button, self.skip_button])
         asked = f"<b>Predict, then look.</b> {html.escape(question)}"
         question_in_words = ipywidgets.HTML(f'<p style="line-height: 1.4">{asked}</p>')
-        bar, *shown = self.children
-        self.children = (question_in_words, bar, self._form, *shown)
+        bar, *shown = list[Any](self.children)
+        self.set_trait("children", [question_in_words, bar, self._form, *shown])
 
     def _picture(self, limits: tuple[float, float]) -> LivePicture:
         figure, (axes,) = subplots(7.6, 3.6)

@@ -73,7 +73,7 @@ class Noise:
             Of the same shape, float64; 1 minus the bias.
 
         >>> float(Noise(index=1.5).clipped_mean(4.0).round(3))
-        0.816
+        0.908
         """
         bound = np.asarray(threshold, np.float64)
         above = _excess(bound - self.centre, self.right, 1 - self.right, self.index)
