@@ -8,7 +8,7 @@ import torch
 
 from gradlab.course.lessons import stretching
 from gradlab.course.lessons.stretching.controls import DEEPEST, DRAWS
-from gradlab.course.lessons.stretching.products import GAUSSIAN, KINDS, ORTHOGONAL, SHEAR
+from gradlab.course.lessons.stretching.jacobians import GAUSSIAN, KINDS, ORTHOGONAL, SHEAR
 from gradlab.panels.panel import number
 
 

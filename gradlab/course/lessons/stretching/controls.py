@@ -8,8 +8,7 @@ import ipywidgets
 import numpy as np
 
 from gradlab.arguments import one_of, whole, within
-from gradlab.course.lessons.stretching.picture import draw_ellipse, draw_spread
-from gradlab.course.lessons.stretching.products import (
+from gradlab.course.lessons.stretching.jacobians import (
     GAUSSIAN,
     KINDS,
     SHEAR,
@@ -18,6 +17,7 @@ from gradlab.course.lessons.stretching.products import (
     exponent,
     products,
 )
+from gradlab.course.lessons.stretching.picture import draw_ellipse, draw_spread
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
 
