@@ -229,7 +229,9 @@ def test_one_key_press_is_seen_in_the_picture_and_in_words(each):
         reset(each, start)
 
 
-def test_every_slider_follows_the_mouse(each):
+@pytest.mark.parametrize("each", ["depth", "sees", "sparsity", "threshold"], indirect=True)
+def test_sliders_follow_the_mouse(each):
+    """Of whole numbers, of a list, of fractions and of magnitudes: all that there are."""
     start = state(each)
     for slider in each.sliders():
         for position in (0.8, 0.2) if slider.position < 0.5 else (0.2, 0.8):
