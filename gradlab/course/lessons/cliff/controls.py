@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from math import inf
 
 import ipywidgets
@@ -94,8 +95,7 @@ class Cliff(Panel):
         max_norm: float,
         steps: int,
     ) -> None:
-        self._starts = starts
-        self._walked: dict[str, Walks] = {}
+        self._starts = {name: (float(w), float(b)) for name, (w, b) in starts.items()}
         self.start = ipywidgets.Dropdown(options=list(starts), description="start")
         self.learning_rate = _settings("learning rate", learning_rate)
         self.max_norm = _settings("max_norm", max_norm)
@@ -105,8 +105,7 @@ class Cliff(Panel):
 
     def _picture(self) -> LivePicture:
         figure, (map_, side, cut, fall) = subplots(9.6, 7.2, nrows=2, ncols=2, height_ratios=(4, 3))
-        w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
-        heights = surface(w, b)
+        w, b, heights = _landscape()
         self.mark = draw_surface(map_, w, b, heights)
         rows = slice(None, None, 8)
         self.mark_aside = draw_relief(side, w, b[rows], heights[rows])
@@ -123,17 +122,9 @@ class Cliff(Panel):
         artists = [artist for path in paths for artist in path.artists]
         return LivePicture(figure, [self.mark, self.mark_aside, *self.cut.artists, *artists])
 
-    def _walk(self, name: str) -> Walks:
-        """All paths from a start, walked when it is first chosen."""
-        if name not in self._walked:
-            start, rates = self._starts[name], np.array(_SETTINGS)[:, None]
-            bounds = np.array([*_SETTINGS, inf])
-            self._walked[name] = descend(start, rates, bounds, STEPS), profile(start, _FAR)
-        return self._walked[name]
-
     def show(self) -> str:
         """Look up the two paths of these settings."""
-        walks, ground = self._walk(self.start.value)
+        walks, ground = _walk(self._starts[self.start.value])
         w, b = walks.points[0, 0, 0]
         loss, norm = float(walks.losses[0, 0, 0]), float(walks.norms[0, 0, 0])
         self.mark.set_data([w], [b])
@@ -175,6 +166,20 @@ class Cliff(Panel):
         out = "" if there else "out of the picture, "
         place = f"{out}at w = {number(w)}, b = {number(b)}"
         return f"{place}, {number(far)} from the start, loss {number(losses[-1])}"
+
+
+@cache
+def _landscape() -> tuple[Floats, Floats, Floats]:
+    """The grid's w and b, and the loss over it."""
+    w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
+    return w, b, surface(w, b)
+
+
+@lru_cache(maxsize=8)
+def _walk(start: tuple[float, float]) -> Walks:
+    """All paths from a start, walked when it is first chosen."""
+    rates, bounds = np.array(_SETTINGS)[:, None], np.array([*_SETTINGS, inf])
+    return descend(start, rates, bounds, STEPS), profile(start, _FAR)
 
 
 def _count(steps: int) -> str:
