@@ -27,8 +27,12 @@ from gradlab.course.lessons import (
     rules,
     samples,
     scenes,
+    smoothness,
+    stretching,
+    tails,
     thresholds,
 )
+from gradlab.course.prediction import predict_curve
 from gradlab.course.sweep.records import Records, Row
 
 
@@ -73,6 +77,21 @@ def _averages():
 
     run = averaging.keep(model, steps(), every=1)
     return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
+def _drawn_curve():
+    """Skipped already: behind a prediction, there is one button to skip with."""
+    panel = predict_curve(
+        [1, 2, 4, 8, 4],
+        "How high?",
+        places=(1, 4),
+        idea="",
+        limits=(0.1, 100),
+        xlabel="place",
+        ylabel="height",
+    )
+    panel.skip()
+    return panel
 
 
 def _learning():
@@ -139,7 +158,9 @@ PANELS = {
     "averages": _averages,
     "claimed": lambda: thresholds.claimed_panel(sweep.recorded("thresholds")),
     "cliff": cliff.panel,
+    "curve": _drawn_curve,
     "depth": lambda: growth.depth_panel(8),
+    "dimensions": lambda: plane.dimensions_panel(torch.linspace(0.1, 3, 300).exp()),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
@@ -160,7 +181,10 @@ PANELS = {
     "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
+    "smoothness": smoothness.panel,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),
     "steer": _steer,
+    "stretching": stretching.panel,
+    "tails": tails.panel,
     "threshold": lambda: panels.threshold(network()),
 }

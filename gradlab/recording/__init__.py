@@ -6,6 +6,7 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 (``suggest``) and what its own rule was (``judge``).
 
 - ``record``, ``recorder``: around the loop, and at the optimizer
+- ``ranks``: one recording of a run on many ranks
 - ``looking``, ``updates``, ``waiting``, ``precision``: on the device of the gradients
 - ``journal``, ``histograms``: what has been read back
 - ``recording``: the plain data, and its questions; ``counterfactual``, ``compared`` and

@@ -19,6 +19,7 @@ from gradlab.recording.arrays import packed, unpacked
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
+from gradlab.recording.ranks import writes
 from gradlab.recording.storage import read, write
 from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
@@ -229,12 +230,13 @@ class Recording:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
 
         What ``folder`` held before is replaced at the very end: a crash at any point leaves a
-        recording that loads, the old one or the new one.
+        recording that loads, the old one or the new one. Of several ranks, rank 0 writes.
 
         Raises:
             OSError: the disk refuses.
         """
-        write(folder, packed(self))
+        if writes():
+            write(folder, packed(self))
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas data frame, one row for each step and layer that had a gradient.
@@ -251,10 +253,13 @@ class Recording:
     def to_tensorboard(self, folder: str | PathLike[str]) -> None:
         """Write an event file that TensorBoard reads: norms, coefficient and histograms.
 
+        Of several ranks, rank 0 writes.
+
         Raises:
             ImportError: tensorboard is not installed.
         """
-        tensorboard(self, folder)
+        if writes():
+            tensorboard(self, folder)
 
     def __repr__(self) -> str:
         finite = self.total_norm[np.isfinite(self.total_norm)]

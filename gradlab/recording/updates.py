@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gradlab.clip.gradients import tensor_norms
+from gradlab.clip.sharded import is_shared, piece, whole
 from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
+from gradlab.recording.ranks import counted_together
 
 Weights = dict[str, Tensor]
 
@@ -31,16 +33,17 @@ class Moments(NamedTuple):
 
 def copied(watched: Mapping[str, Tensor]) -> Weights:
     """The weights as they are before the step."""
-    return {name: weight.detach().clone() for name, weight in watched.items()}
+    return {name: piece(weight.detach()).clone() for name, weight in watched.items()}
 
 
 @torch.no_grad()
 def update_norms(watched: Mapping[str, Tensor], before: Weights) -> dict[str, Tensor]:
     """The norm of what the step added to each weight; ``before`` is used up."""
     for name, weight in before.items():
-        weight.sub_(watched[name])
+        weight.sub_(piece(watched[name]))
     norms = tensor_norms(list(before.values()), 2.0, torch.float32)
-    return dict(zip(before, norms, strict=True))
+    wholes = [watched[name] for name in before]
+    return dict(zip(before, whole(norms, wholes, 2.0), strict=True))
 
 
 @torch.no_grad()
@@ -60,11 +63,27 @@ def moments(watched: Mapping[str, Tensor], optimizer: Optimizer, exact: bool) ->
     for weight, group in _updated(optimizer):
         if id(weight) in names and weight.grad is not None:
             squares = _squares(weight.grad, optimizer.state[weight], group)
-            name = names[id(weight)]
-            ratios[name] = weight.new_full((), nan) if squares is None else squares.mean().sqrt()
+            name, nothing = names[id(weight)], piece(weight).new_full((), nan)
+            ratios[name] = nothing if squares is None else squares.mean().sqrt()
             if squares is not None:
-                found[name] = count([squares], exact=exact)
-    return Moments(ratios, found)
+                found[name] = counted_together(count([squares], exact=exact), [weight])
+    wholes = [watched[name] for name in ratios]
+    joined = _of_wholes(list(ratios.values()), wholes)
+    return Moments(dict(zip(ratios, joined, strict=True)), found)
+
+
+def _of_wholes(ratios: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+    """Roots of means over whole weights, from those over the pieces here."""
+    pairs = zip(ratios, weights, strict=True)
+    return whole([_part(ratio, weight) for ratio, weight in pairs], weights, 2.0)
+
+
+def _part(ratio: Tensor, weight: Tensor) -> Tensor:
+    """What a ratio over the piece here is of the one over the whole weight."""
+    if not is_shared(weight):
+        return ratio
+    held = piece(weight).numel()
+    return ratio * (held / weight.numel()) ** 0.5 if held else torch.zeros_like(ratio)
 
 
 def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
@@ -74,11 +93,12 @@ def _updated(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
 
 
 def _squares(gradient: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor | None:
-    """``g^2 / v`` of each element; None: the optimizer keeps no such ``v``."""
+    """``g^2 / v`` of each element held here; None: the optimizer keeps no such ``v``."""
+    gradient = piece(gradient)
     if "exp_avg_sq" not in state or "betas" not in group or gradient.is_sparse:
         return None
     bias = 1 - group["betas"][1] ** state["step"].double()  # 0-dim, and stays on its device
-    square = state["exp_avg_sq"].float() / bias
+    square = piece(state["exp_avg_sq"]).float() / bias
     eps = float(group.get("eps", 0.0))
     ratio: Tensor = gradient.float().square() / square.clamp(min=eps * eps)
     return ratio
