@@ -11,6 +11,7 @@ from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
+import gradlab
 from gradlab import clip, panels
 from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
@@ -73,6 +74,18 @@ def _averages():
 
     run = averaging.keep(model, steps(), every=1)
     return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
+def _history():
+    model = nn.Linear(3, 4)
+    nn.init.constant_(model.weight, 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with gradlab.record(model, optimizer, every=2, updates=True) as recorder:
+        for step in range(10):
+            optimizer.zero_grad()
+            (model(torch.rand(2, 3, generator=torch.Generator().manual_seed(step))) ** 2).sum().backward()
+            optimizer.step()
+    return panels.history(recorder.recording, {"train": [2.0 - 0.1 * step for step in range(10)]})
 
 
 def _learning():
@@ -142,6 +155,7 @@ PANELS = {
     "depth": lambda: growth.depth_panel(8),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
+    "history": _history,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
     "learning": _learning,

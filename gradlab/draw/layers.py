@@ -46,8 +46,10 @@ class Layers:
         high = high if high > low else 10 * low
         shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * high, cells))
         self.norms.set(data=shown, norm=LogNorm(low, high))
+        self.bar.formatter = powers_of_ten()  # another norm has brought its own
         dress(self.bar.ax)
         self.bar.ax.grid(False)
+        self.bar.update_ticks()
         self.bar.set_label(what, loc="center")
 
     def move(self, clipped: ArrayLike | None) -> None:
@@ -90,9 +92,7 @@ def draw_layers(
     axes.set_xlabel("step" + f" (each column: the largest of {together})" * (together > 1))
     figure = axes.figure
     assert isinstance(figure, Figure)
-    bar = figure.colorbar(
-        image, ax=axes, location="bottom", aspect=60, pad=0.02, format=powers_of_ten()
-    )
+    bar = figure.colorbar(image, ax=axes, location="bottom", aspect=60, pad=0.02)
     drawn = Layers(image, clipped, bar)
     drawn.measure(values, what)
     return drawn

@@ -20,6 +20,7 @@ ALL = "all layers"
 
 Losses = Mapping[str, ArrayLike | Mapping[int, float]]
 
+_SOME = 8  # steps that say how wide the histogram's axis is; beyond it, its edge bars count
 _MOSAIC = [["loss", "elements"], ["norm", "elements"], ["gradients", "ratios"]]
 
 
@@ -63,10 +64,13 @@ class History(Panel):
         self._maps = _maps(recording)
         steps = recording.histogram_steps.tolist()
         self._first = recording.histograms[steps[0]]
+        held = [step for step in steps if np.isfinite(recording.total_norm[step])] or steps
         self.step = ipywidgets.SelectionSlider(
-            options=steps, value=steps[len(steps) // 2], description="step",
-            layout={"width": "420px"}, continuous_update=True,
-        )  # fmt: skip
+            options=steps,
+            value=held[len(held) // 2],
+            description="step",
+            layout={"width": "420px"},
+        )
         self.layer = ipywidgets.Dropdown(options=[ALL, *recording.layers], description="layer")
         self.map = ipywidgets.Dropdown(options=list(self._maps), description="map")
         self._shown = self.map.value
@@ -143,7 +147,9 @@ def _maps(recording: Recording) -> dict[str, NDArray[np.float64]]:
 
 def _edges(recording: Recording) -> NDArray[np.float64]:
     """Of bars that hold every step's gradient, but for its smallest elements."""
-    each = [merge(recording.histograms[step]) for step in recording.histogram_steps.tolist()]
+    steps = recording.histogram_steps
+    some = steps[np.linspace(0, len(steps) - 1, min(len(steps), _SOME)).astype(int)].tolist()
+    each = [merge(recording.histograms[step]) for step in some]
     each = [whole for whole in each if whole.norm() > 0]
     if not each:
         return np.geomspace(1e-8, 1, 81)

@@ -8,7 +8,7 @@ from functools import partial
 
 import ipywidgets
 
-from gradlab.course.lessons.broken_runs.code import difference, marked
+from gradlab.course.lessons.broken_runs.listing import difference, marked
 from gradlab.course.lessons.broken_runs.faults import HEALTHY, NAMES, fault
 from gradlab.course.lessons.broken_runs.replies import reply
 from gradlab.course.lessons.broken_runs.running import Run, run

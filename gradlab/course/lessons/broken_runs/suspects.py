@@ -35,7 +35,7 @@ ROWS = (
         "the loss becomes NaN",
         (_RATE, _BATCH),
         "The same seed at a rate of 0.01: the first is cured, the other is NaN at the same step.",
-        (("lr=", "lr=0.01 + 0 * "),),
+        (("    loader =", '    optimizer.param_groups[0]["lr"] = 0.01\n    loader ='),),
     ),
     Row(
         "the loss rests at ln(classes), hardly anything arrives at the first layers",
@@ -63,9 +63,9 @@ ROWS = (
         "Its lowest value: never below ln(e + classes - 1) - 1? And the norms of the gains.",
     ),
     Row(
-        "train and test do not agree with the norm's calm",
+        "the test loss stays high",
         (_SORTED, _APART),
-        "Is the loss of a batch sometimes near zero? Shuffle, and count labels in one batch.",
+        "Is the loss of a batch sometimes near zero, in a saw? Print the labels of one batch.",
     ),
     Row(
         "a weight never moves",
