@@ -11,7 +11,7 @@ from gradlab import panels
 from gradlab.panels.past import ALL
 
 
-def recorded(steps=10, every=2, updates=True, spoil=None):
+def recorded(steps=10, every=2, updates=True, spoil=None, scale=1):
     """A run of two layers, of which the second is frozen; ``spoil`` makes a step infinite."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
@@ -20,7 +20,7 @@ def recorded(steps=10, every=2, updates=True, spoil=None):
     with gradlab.record(model, optimizer, every=every, updates=updates) as recorder:
         for step in range(steps):
             optimizer.zero_grad()
-            model(torch.ones(2, 3)).square().sum().backward()
+            (scale * model(torch.ones(2, 3)).square().sum()).backward()
             if step == spoil:
                 model[0].weight.grad[0, 0] = torch.inf
             optimizer.step()
@@ -98,4 +98,4 @@ def test_what_cannot_be_shown_is_refused_by_name():
     with pytest.raises(ValueError, match="must have a step with histograms"):
         panels.history(recorded(steps=0))
     with pytest.raises(ValueError, match="finite and not zero"):
-        panels.history(recorded(steps=1, spoil=0))
+        panels.history(recorded(scale=0))
