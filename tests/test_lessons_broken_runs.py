@@ -41,7 +41,7 @@ def test_a_run_is_the_same_every_time_and_touches_no_stream():
     before = torch.get_rng_state()
     one, other = (run(fault("one bad batch").broken, 2) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
-    assert one.losses["test"] == other.losses["test"]
+    assert repr(one.losses) == repr(other.losses)  # NaN is no equal of NaN
     assert len(one.recording) < 40  # stopped after it was lost
 
 

@@ -76,7 +76,7 @@ ROWS = (
         "only the gains are odd",
         (_DECAY, _BF16),
         "Without weight decay: the first is cured, in the other the gains still do not move.",
-        (("vectors, \"weight_decay\": 5.0", "vectors, \"weight_decay\": 0.0"),),
+        (("    loader =", '    optimizer.param_groups[1]["weight_decay"] = 0.0\n    loader ='),),
     ),
 )
 
