@@ -80,10 +80,11 @@ def _history():
     model = nn.Linear(3, 4)
     nn.init.constant_(model.weight, 0.5)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(0))
     with gradlab.record(model, optimizer, every=2, updates=True) as recorder:
         for step in range(10):
             optimizer.zero_grad()
-            (model(torch.rand(2, 3, generator=torch.Generator().manual_seed(step))) ** 2).sum().backward()
+            model(inputs[step]).square().sum().backward()
             optimizer.step()
     return panels.history(recorder.recording, {"train": [2.0 - 0.1 * step for step in range(10)]})
 

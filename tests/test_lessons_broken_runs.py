@@ -3,7 +3,12 @@
 import itertools
 import re
 
+import nbformat
 import pytest
+import torch
+from refresh_notebooks import NOTEBOOKS
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from gradlab.course.lessons import broken_runs
 from gradlab.course.lessons.broken_runs import scripts
@@ -36,8 +41,6 @@ def test_a_healthy_run_shows_no_sign_and_learns(script, seed):
 
 
 def test_a_run_is_the_same_every_time_and_touches_no_stream():
-    import torch
-
     before = torch.get_rng_state()
     one, other = (run(fault("one bad batch").broken, 2) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
@@ -144,9 +147,44 @@ def test_a_check_up_says_what_is_seen_and_who_is_healthy():
 
 
 def test_the_floor_and_chance_are_those_of_the_loss():
-    import torch
-    from torch.nn import functional as F
-
     certain = torch.eye(10)[:1]
     assert float(F.cross_entropy(certain, torch.tensor([0]))) == pytest.approx(FLOOR)
     assert float(F.cross_entropy(torch.zeros(1, 10), torch.tensor([0]))) == pytest.approx(CHANCE)
+
+
+SENT = {  # the scripts that the notebook asks to mend: what shows, and the solution
+    "first": (("rate too large",), (("gamma=1.05", "gamma=0.99"),)),
+    "second": (("images and labels shuffled apart",), (("dims=0", "dims=1"),)),
+    "third": (
+        None,
+        (
+            ("shuffle=False", "shuffle=True"),
+            (".bfloat16()\n", "\n"),
+            ("images.bfloat16()", "images"),
+            (
+                "model.parameters(), lr=0.001, weight_decay=5.0",
+                '[{"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": 5.0}, '
+                '{"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0}], '
+                "lr=0.001",
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_the_scripts_to_mend_are_broken_and_their_solutions_are_healthy(name):
+    notebook = nbformat.read(NOTEBOOKS / "11_broken_runs.ipynb", as_version=4)
+    (code,) = [cell.source for cell in notebook.cells if cell.source.startswith(f"def {name}(")]
+    code = code[: code.index("\n\n\n")] + "\n"
+    signs, edits = SENT[name]
+    scope = {"torch": torch, "F": F, "DataLoader": DataLoader, "broken_runs": broken_runs}
+    exec(code, scope)
+    ill = broken_runs.checkup(scope[name])
+    assert not ill.healthy
+    assert ill.signs == signs if signs else len(ill.signs) >= 1
+    for old, new in edits:
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    exec(code, scope)
+    assert repr(broken_runs.checkup(scope[name])).startswith("Healthy")

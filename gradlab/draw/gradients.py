@@ -59,9 +59,7 @@ def draw_magnitudes(
     before = axes.stairs(
         nothing, edges, baseline=floor, fill=True, color=BEFORE, alpha=0.5, label=names[0]
     )
-    after = axes.stairs(
-        nothing, edges, baseline=floor, color=AFTER, linewidth=1.8, label=names[1]
-    )
+    after = axes.stairs(nothing, edges, baseline=floor, color=AFTER, linewidth=1.8, label=names[1])
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1), borderaxespad=0.1)
     decades(axes)
     return Magnitudes(before, after, draw_marker(axes))

@@ -53,7 +53,8 @@ def history(recording: Recording, losses: Losses | None = None) -> History:
     if not (np.isfinite(norms) & (norms > 0)).any():
         raise ValueError("the recording must hold a gradient that is finite and not zero")
     steps = len(recording)
-    return History(recording, {name: _by_step(name, v, steps) for name, v in (losses or {}).items()})
+    by_step = {name: _by_step(name, values, steps) for name, values in (losses or {}).items()}
+    return History(recording, by_step)
 
 
 class History(Panel):
@@ -63,7 +64,6 @@ class History(Panel):
         self._recording, self._losses = recording, losses
         self._maps = _maps(recording)
         steps = recording.histogram_steps.tolist()
-        self._first = recording.histograms[steps[0]]
         held = [step for step in steps if np.isfinite(recording.total_norm[step])] or steps
         self.step = ipywidgets.SelectionSlider(
             options=steps,
@@ -85,6 +85,8 @@ class History(Panel):
         self._edges = _edges(self._recording)
         self._counted = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
         self._counted[-1] = np.inf
+        first = self._recording.histograms[self.step.options[0]]  # large: not kept
+        self._first = {of: self._shares(_chosen(first, of)) for of in self.layer.options}
         ratio = self._maps[self._shown], self._shown
         self.drawn = draw_history(places, self._recording, self._losses, self._edges, ratio)
         return LivePicture(figure, self.drawn.artists)
@@ -96,9 +98,8 @@ class History(Panel):
             self._shown = self.map.value
             self.drawn.ratios.measure(self._maps[self._shown], self._shown)
             self.picture.redraw()
-        first = _chosen(self._first, layer)
         now = _chosen(self._recording.histograms[step], layer)
-        self.drawn.move(step, self._shares(first), self._shares(now), _unseen(now))
+        self.drawn.move(step, self._first[layer], self._shares(now), _unseen(now))
         return " ".join([*self._of_the_step(step), *self._of_the_layer(step, layer, now)])
 
     def _shares(self, of: LogHistogram) -> NDArray[np.float64]:
@@ -172,9 +173,9 @@ def _unseen(one: LogHistogram) -> str:
 
 def _by_step(name: str, values: ArrayLike | Mapping[int, float], steps: int) -> dict[int, float]:
     if isinstance(values, Mapping):
-        strange = [step for step in values if step not in range(steps)]
-        if strange:
-            raise ValueError(f"losses[{name!r}] must be of steps 0 to {steps - 1}, got {strange[0]}")
+        for step in values:
+            if step not in range(steps):
+                raise ValueError(f"losses[{name!r}] must be of steps 0 to {steps - 1}, got {step}")
         return {int(step): float(value) for step, value in values.items()}
     row = np.asarray(values, np.float64)
     if row.shape != (steps,):

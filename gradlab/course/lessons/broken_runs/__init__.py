@@ -5,8 +5,8 @@
 - ``replies``, ``listing``, ``controls``: the clinic, in which the reader names the fault
 """
 
-from gradlab.course.lessons.broken_runs.health import checkup
 from gradlab.course.lessons.broken_runs.controls import Ward
+from gradlab.course.lessons.broken_runs.health import checkup
 from gradlab.course.lessons.broken_runs.running import run
 from gradlab.course.lessons.broken_runs.scripts import network
 from gradlab.course.lessons.broken_runs.suspects import table

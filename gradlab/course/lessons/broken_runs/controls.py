@@ -8,8 +8,8 @@ from functools import partial
 
 import ipywidgets
 
-from gradlab.course.lessons.broken_runs.listing import difference, marked
 from gradlab.course.lessons.broken_runs.faults import HEALTHY, NAMES, fault
+from gradlab.course.lessons.broken_runs.listing import difference, marked
 from gradlab.course.lessons.broken_runs.replies import reply
 from gradlab.course.lessons.broken_runs.running import Run, run
 from gradlab.course.lessons.broken_runs.scripts import normed
@@ -57,15 +57,14 @@ class Ward:
     def score(self) -> str:
         """How many runs were named, and how many of them at the first try."""
         right = sum(self._first.values())
-        return f"{right} named at the first try, of {len(self._first)} seen; {len(_PATIENTS)} in all."
+        seen = f"{len(self._first)} seen; {len(_PATIENTS)} in all"
+        return f"{right} named at the first try, of {seen}."
 
 
 class Clinic(Closing):
-    """See ``Ward.clinic``. ``answer(name)``, ``give_up()`` and ``mend()`` do what the buttons do."""
+    """See ``Ward.clinic``. ``answer(name)``, ``give_up()``, ``mend()`` do what the buttons do."""
 
-    def __init__(
-        self, letter: str, truth: str, seed: int, first: Callable[[bool], object]
-    ) -> None:
+    def __init__(self, letter: str, truth: str, seed: int, first: Callable[[bool], object]) -> None:
         self._letter, self._truth, self._seed, self._first = letter, truth, seed, first
         script = normed if truth == HEALTHY else fault(truth).broken
         self.panel = history_of(run(script, seed))

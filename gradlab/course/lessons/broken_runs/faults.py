@@ -8,6 +8,20 @@ from dataclasses import dataclass
 from gradlab.course.lessons.broken_runs import scripts, signs
 from gradlab.course.lessons.broken_runs.running import Edits, Run, Script, edited
 
+RATE = "rate too large"
+BATCH = "one bad batch"
+FROZEN = "a frozen layer"
+APART = "images and labels shuffled apart"
+GAIN = "gain too small"
+DEAD = "dead ReLUs"
+UNSCALED = "clipped before unscaling"
+PILED = "zero_grad forgotten"
+SOFTMAX = "softmax twice"
+SORTED = "batches not shuffled"
+BF16 = "weights in bfloat16"
+DECAY = "weight decay on the gains"
+HEALTHY = "nothing: a healthy run"
+
 _MODEL = "    model = network()\n"
 _START = "                optimizer.zero_grad()\n"
 
@@ -48,7 +62,7 @@ class Fault:
 
 FAULTS = (
     Fault(
-        "rate too large",
+        RATE,
         scripts.plain,
         (("lr=0.05", "lr=0.6"),),
         "All layers' norms rise together, from step to step, before numbers stop being finite; "
@@ -59,7 +73,7 @@ FAULTS = (
         3.0,
     ),
     Fault(
-        "one bad batch",
+        BATCH,
         scripts.plain,
         (("(images.std(1, keepdim=True) + 1e-6)", "images.std(1, keepdim=True)"),),
         "Everything is ordinary, and the next step is NaN in all layers: no norm rose before.",
@@ -69,7 +83,7 @@ FAULTS = (
         0.2,
     ),
     Fault(
-        "a frozen layer",
+        FROZEN,
         scripts.plain,
         ((_MODEL, _MODEL + "    model.linear3.requires_grad_(False)\n"),),
         "A layer has no gradient at all (grey in the left map), and never moves (white in the "
@@ -80,7 +94,7 @@ FAULTS = (
         0.5,
     ),
     Fault(
-        "images and labels shuffled apart",
+        APART,
         scripts.plain,
         ((_START, "                images = images[torch.randperm(len(images))]\n" + _START),),
         "The loss goes to ln 10 = 2.30, chance for ten classes, and stays. All layers have "
@@ -91,7 +105,7 @@ FAULTS = (
         1.4,
     ),
     Fault(
-        "gain too small",
+        GAIN,
         scripts.plain,
         (("network()", "network(gain=0.3)"),),
         "The loss starts at ln 10 = 2.30 and stays. At the first step already, the gradient of the "
@@ -102,7 +116,7 @@ FAULTS = (
         1.0,
     ),
     Fault(
-        "dead ReLUs",
+        DEAD,
         scripts.plain,
         ((_MODEL, _MODEL + "    nn.init.constant_(model.linear3.bias, -10.0)\n"),),
         "Whole rows of the left map are white: gradients of exactly zero. Only the last bias has "
@@ -113,7 +127,7 @@ FAULTS = (
         0.3,
     ),
     Fault(
-        "clipped before unscaling",
+        UNSCALED,
         scripts.scaled,
         (("                scaler.unscale_(optimizer)\n", ""),),
         "The norm is the same at every step, and tiny: max_norm / scale = 5 / 65,536. The weights "
@@ -124,7 +138,7 @@ FAULTS = (
         3.0,
     ),
     Fault(
-        "zero_grad forgotten",
+        PILED,
         scripts.normed,
         ((_START, ""),),
         "The norm climbs to several times that of the first step, and the curve is smooth: each "
@@ -136,7 +150,7 @@ FAULTS = (
         5.0,
     ),
     Fault(
-        "softmax twice",
+        SOFTMAX,
         scripts.plain,
         ((_MODEL, _MODEL + '    model.add_module("softmax", nn.Softmax(1))\n'),),
         "The loss falls, but slowly and never below 1.46; train and test agree. The gradients are "
@@ -147,7 +161,7 @@ FAULTS = (
         signs.FLOOR,
     ),
     Fault(
-        "batches not shuffled",
+        SORTED,
         scripts.plain,
         (("shuffle=True", "shuffle=False"),),
         "The loss of the batch is a saw: near zero, a jump, near zero again, at equal distances. "
@@ -158,7 +172,7 @@ FAULTS = (
         2.0,
     ),
     Fault(
-        "weights in bfloat16",
+        BF16,
         scripts.normed,
         (
             ("network(norm=True)", "network(norm=True).bfloat16()"),
@@ -173,7 +187,7 @@ FAULTS = (
         0.5,
     ),
     Fault(
-        "weight decay on the gains",
+        DECAY,
         scripts.normed,
         (('vectors, "weight_decay": 0.0', 'vectors, "weight_decay": 5.0'),),
         "With the map 'norm of the weight', the gains (norm….weight) fall from step to step, all "
@@ -186,7 +200,6 @@ FAULTS = (
     ),
 )
 
-HEALTHY = "nothing: a healthy run"
 NAMES = (HEALTHY, *sorted(fault.name for fault in FAULTS))
 """All diagnoses, as the menu lists them."""
 

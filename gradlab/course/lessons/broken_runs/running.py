@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.utils.data import TensorDataset
 
+from gradlab import record
 from gradlab.course import data, device
 from gradlab.course.lessons.broken_runs import scripts
-from gradlab import record
 from gradlab.recording import Recording
 
 Script = Callable[[TensorDataset, scripts.Watch], None]

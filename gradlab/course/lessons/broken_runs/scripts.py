@@ -5,6 +5,7 @@ They are written as people write them, and are shown to the reader with the line
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -82,7 +83,7 @@ def network(depth: int = 6, *, gain: float = 2**0.5, norm: bool = False) -> nn.S
     """
     sizes = [784, *[64] * (depth - 1), 10]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    for k, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+    for k, (inputs, outputs) in enumerate(itertools.pairwise(sizes), 1):
         parts[f"linear{k}"] = layer = nn.Linear(inputs, outputs)
         nn.init.normal_(layer.weight, std=gain / inputs**0.5)
         nn.init.zeros_(layer.bias)

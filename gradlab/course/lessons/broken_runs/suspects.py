@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradlab.course.lessons.broken_runs.faults import FAULTS
+from gradlab.course.lessons.broken_runs.faults import (
+    APART,
+    BATCH,
+    BF16,
+    DEAD,
+    DECAY,
+    FROZEN,
+    GAIN,
+    PILED,
+    RATE,
+    SOFTMAX,
+    SORTED,
+    UNSCALED,
+)
 from gradlab.course.lessons.broken_runs.running import Edits
 
 
@@ -26,55 +39,51 @@ class Row:
     edits: Edits = ()
 
 
-_RATE, _BATCH, _FROZEN, _APART, _GAIN, _DEAD, _UNSCALED, _PILED, _SOFTMAX, _SORTED, _BF16, _DECAY = (
-    one.name for one in FAULTS
-)
-
 ROWS = (
     Row(
         "the loss becomes NaN",
-        (_RATE, _BATCH),
+        (RATE, BATCH),
         "The same seed at a rate of 0.01: the first is cured, the other is NaN at the same step.",
         (("    loader =", '    optimizer.param_groups[0]["lr"] = 0.01\n    loader ='),),
     ),
     Row(
         "the loss rests at ln(classes), hardly anything arrives at the first layers",
-        (_GAIN, _DEAD),
+        (GAIN, DEAD),
         "The histogram of a first layer: tiny, or exactly zero?",
     ),
     Row(
         "the loss rests at ln(classes)",
-        (_APART, _GAIN),
+        (APART, GAIN),
         "The norms of the first steps: all layers ordinary and falling, or the first layers tiny?",
     ),
     Row(
         "the loss does not fall, the gradients are tiny",
-        (_UNSCALED, _GAIN),
+        (UNSCALED, GAIN),
         "Leave the clip out: in the first, the norm is of ordinary size again, times the scale.",
     ),
     Row(
         "the norm rises",
-        (_RATE, _PILED),
+        (RATE, PILED),
         "How fast? By powers of ten in a few steps, or smoothly over dozens.",
     ),
     Row(
         "the loss stops too high",
-        (_SOFTMAX, _DECAY),
+        (SOFTMAX, DECAY),
         "Its lowest value: never below ln(e + classes - 1) - 1? And the norms of the gains.",
     ),
     Row(
         "the test loss stays high",
-        (_SORTED, _APART),
+        (SORTED, APART),
         "Is the loss of a batch sometimes near zero, in a saw? Print the labels of one batch.",
     ),
     Row(
         "a weight never moves",
-        (_FROZEN, _BF16),
+        (FROZEN, BF16),
         "The left map: no gradient (grey), or a gradient that is not followed?",
     ),
     Row(
         "only the gains are odd",
-        (_DECAY, _BF16),
+        (DECAY, BF16),
         "Without weight decay: the first is cured, in the other the gains still do not move.",
         (("    loader =", '    optimizer.param_groups[1]["weight_decay"] = 0.0\n    loader ='),),
     ),
