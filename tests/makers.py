@@ -78,7 +78,8 @@ def _averages():
 
 def _history():
     model = nn.Linear(3, 4)
-    nn.init.constant_(model.weight, 0.5)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.5)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     inputs = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(0))
     with gradlab.record(model, optimizer, every=2, updates=True) as recorder:

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.figure import dress, powers_of_ten
-from gradlab.draw.style import THRESHOLD, abbreviated
+from gradlab.draw.figure import dress
+from gradlab.draw.style import THRESHOLD, abbreviated, legible
 
 COLUMNS = 500
 """The most columns that a picture tells apart; of more steps, several share one."""
@@ -46,10 +46,9 @@ class Layers:
         high = high if high > low else 10 * low
         shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * high, cells))
         self.norms.set(data=shown, norm=LogNorm(low, high))
-        self.bar.formatter = powers_of_ten()  # another norm has brought its own
         dress(self.bar.ax)
         self.bar.ax.grid(False)
-        self.bar.update_ticks()
+        legible(self.bar.ax.xaxis)  # another norm has brought its own ticks
         self.bar.set_label(what, loc="center")
 
     def move(self, clipped: ArrayLike | None) -> None:
