@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -21,7 +22,7 @@ ALL = "all layers"
 Losses = Mapping[str, ArrayLike | Mapping[int, float]]
 
 _SOME = 8  # steps that say how wide the histogram's axis is; beyond it, its edge bars count
-_MOSAIC = [["loss", "elements"], ["norm", "elements"], ["gradients", "ratios"]]
+_MOSAIC: Any = [["loss", "elements"], ["norm", "elements"], ["gradients", "ratios"]]
 
 
 def history(recording: Recording, losses: Losses | None = None) -> History:

@@ -10,7 +10,7 @@ from gradlab.course.lessons.broken_runs.running import Run
 CHANCE = float(np.log(10))
 """The loss of a network that gives ten classes the same probability."""
 
-FLOOR = float(np.log(np.e + 9) - 1)
+FLOOR = float(np.log(np.exp(1) + 9) - 1)
 """The lowest cross-entropy of ten probabilities that are taken for logits: 1.46."""
 
 
