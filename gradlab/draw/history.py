@@ -76,6 +76,8 @@ def draw_history(
         draw_layers(gradients, recording.layers, np.where(lost, np.inf, recording.layer_norms)),
         draw_layers(ratios, recording.layers, *ratio),
     )
+    curves.tick_params(labelbottom=False)  # those of the norm below
+    ratios.tick_params(labelleft=False)  # those of the gradients beside
     cursors = []
     for one in (curves, norm, gradients, ratios):
         one.set_xlim(-0.5, steps - 0.5)
