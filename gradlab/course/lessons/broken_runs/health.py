@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradlab.course.lessons.broken_runs.faults import fault, found
 from gradlab.course.lessons.broken_runs.running import Run, Script, run
 
-_LEARNS = 0.75
+_LEARNS = 0.6  # chance is 0.1; the healthy scripts end between 0.7 and 0.95, by the seed
 
 
 def checkup(script: Script, seed: int = 0) -> Checkup:
@@ -31,7 +31,7 @@ class Checkup:
     Attributes:
         run: what was recorded, for ``panels.history(checkup.run.recording, checkup.run.losses)``.
         signs: the faults that show.
-        healthy: none shows, and the network names at least 75 % of the test images rightly.
+        healthy: none shows, and the network names at least 60 % of the test images rightly.
     """
 
     def __init__(self, run: Run, signs: tuple[str, ...]) -> None:
