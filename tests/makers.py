@@ -11,6 +11,7 @@ from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
+import gradlab
 from gradlab import clip, panels
 from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
@@ -94,6 +95,20 @@ def _drawn_curve():
     return panel
 
 
+def _history():
+    model = nn.Linear(3, 4)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(0))
+    with gradlab.record(model, optimizer, every=2, updates=True) as recorder:
+        for step in range(10):
+            optimizer.zero_grad()
+            model(inputs[step]).square().sum().backward()
+            optimizer.step()
+    return panels.history(recorder.recording, {"train": [2.0 - 0.1 * step for step in range(10)]})
+
+
 def _learning():
     pictures = [data.composites(split, 8, size=48) for split in ("train", "test")]
     return detection.learning_panel(*pictures, steps=2, width=4, batch_size=4)
@@ -163,6 +178,7 @@ PANELS = {
     "dimensions": lambda: plane.dimensions_panel(torch.linspace(0.1, 3, 300).exp()),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
+    "history": _history,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
     "learning": _learning,
