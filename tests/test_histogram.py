@@ -131,7 +131,7 @@ def test_a_large_tensor_counts_as_its_parts(device):
 def test_a_histogram_keeps_only_what_it_holds_however_often_it_is_asked():
     h = LogHistogram.of(1e-3 * torch.randn(1_000_000))
     h.quantile(0.5), h.fraction_above(1e-3), h.norm(), h.cosine_after_value_clip(1e-3)
-    assert set(vars(h)) == {"codes", "counts"}
+    assert set(vars(h)) == {"codes", "counts", "stride"}
     assert h.codes.nbytes + h.counts.nbytes <= 20_000
 
 
