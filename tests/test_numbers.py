@@ -16,6 +16,7 @@ from math import acos, degrees, exp, nan
 import nbformat
 import pytest
 import refresh_notebooks
+import torch
 
 from gradlab.course import data, models, sweep
 from gradlab.course.lessons.pruning.questions import AMOUNTS
@@ -184,6 +185,11 @@ DERIVED: dict[str, dict[str, Callable[[], float]]] = {
         "784": lambda: data.load("digits").images[0].numel(),
         "32": lambda: 2**5,
         "0.73": lambda: 1 / (1 + exp(-1)),
+    },
+    "11": {
+        "4,000": lambda: len(data.load("digits")),
+        "0.0078": lambda: torch.finfo(torch.bfloat16).eps,
+        "0.0039": lambda: torch.finfo(torch.bfloat16).eps / 2,
     },
     "12": {
         "0.80": lambda: language.ENTROPY,

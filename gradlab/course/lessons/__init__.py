@@ -4,6 +4,7 @@ In a lesson stand what it measures, how that is drawn (``picture``), its panels 
 grid of runs (``experiment``) and its claims (``claims``). A lesson imports the instrument and what
 lessons run on, and nothing of another lesson. Its ``__init__`` names what notebooks use.
 
+- ``broken_runs``: training scripts with one fault each, and a clinic to name it in
 - ``cliff``: the loss of the smallest recurrent network, and a step off its wall
 - ``growth``: a gradient sent back through many layers, and through time
 - ``plane``: clipping a gradient of two numbers

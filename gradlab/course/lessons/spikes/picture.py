@@ -165,6 +165,8 @@ def draw_ends(axes: Axes, names: Sequence[str], seeds: int) -> Ends:
     (medians,) = axes.plot(ones, rows, **median, **look)
     ring: Any = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "color": "black"}
     (rings,) = axes.plot(ones, rows, **ring, **look)
+    for artist in (*dots, medians, rings):
+        artist.set_in_layout(False)  # where they start is beyond the axes
     axes.set_title("all seeds (bar: median; ring: this run)")
     return Ends(tuple(dots), medians, rings)
 
