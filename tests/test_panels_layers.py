@@ -99,8 +99,12 @@ def test_the_moments_are_one_more_choice_of_what_to_clip():
     squares = recording.moment_histograms[4]
     plain = panels.threshold(recording.histograms[4])
     panel = panels.threshold(recording.histograms[4], moments=squares)
+    first = panel.readout
+    assert first.startswith("theta = 1.00: ")
+    panel.clip.value = "by value"
     assert panel.readout == plain.readout
-    panel.clip.value = panel.clip.options[-1]
+    assert not any(axes.get_visible() for axes in panel.moments.axes)
+    panel.reset()
     panel.threshold.value = 5.0
     whole = LogHistogram.merged(squares.values())
     theta = panel.threshold.value
@@ -114,8 +118,9 @@ def test_the_moments_are_one_more_choice_of_what_to_clip():
     panel.layer.value = "0.weight"
     assert "of 1 layers" in panel.readout
     panel.reset()
-    assert panel.readout == plain.readout
-    assert not any(artist.get_visible() for artist in panel.moments.axes)
+    assert panel.readout == first
+    both = panels.threshold(recording.histograms[4], clip=clip.ByValue, moments=squares)
+    assert both.readout == plain.readout
 
 
 def test_the_threshold_of_spam_is_what_5000_before_the_step_is_after_it():

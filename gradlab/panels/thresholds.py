@@ -60,7 +60,7 @@ def threshold(
             changes.
         clip: what the panel starts with: a rule such as ``ByNorm(0.5)``, or its class for a
             threshold that suits the gradients. None: ``ByNorm`` for a recording, ``ByValue`` for
-            one gradient.
+            one gradient, and with ``moments`` these.
         moments: of one gradient, how large its elements are to Adam's own average: g^2/v, by layer
             name, as in ``recording.moment_histograms[step]``. They are one more choice of what to
             clip: the threshold of SPAM and StableAdamW.
@@ -91,7 +91,7 @@ def threshold(
     unknown = [name for name in moments or {} if name not in histograms]
     if unknown:
         raise ValueError(f"moments must be of layers in gradients, got {unknown[0]!r}")
-    return Threshold(histograms, kinds, clip or ByValue, moments or {})
+    return Threshold(histograms, kinds, clip, moments or {})
 
 
 class Threshold(Panel):
@@ -101,7 +101,7 @@ class Threshold(Panel):
         self,
         histograms: dict[str, LogHistogram],
         kinds: Sequence[type[Rule]],
-        clip: Clip,
+        clip: Clip | None,
         moments: Mapping[str, LogHistogram],
     ) -> None:
         self._histograms, self._counted = histograms, Counted(histograms)
@@ -121,7 +121,8 @@ class Threshold(Panel):
         self._bounds = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
 
         choices = [*self._rules, *[MOMENTS] * bool(moments)]
-        self.clip = ipywidgets.Dropdown(options=choices, value=clip.label, description="clip")
+        first = clip.label if clip else MOMENTS if moments else ByValue.label
+        self.clip = ipywidgets.Dropdown(options=choices, value=first, description="clip")
         self.module = ipywidgets.Dropdown(options=[ALL, *self._modules], description="show")
         self.layer = ipywidgets.Dropdown(options=[ALL], description="layer")
         self._list()
