@@ -1,7 +1,7 @@
 """Runs that spike and runs that do not: their warning signs, and their futures under treatment.
 
-Learning rate, number and place of the bad batches were chosen by hand so that every run with a cause
-spikes, mostly with seed 0, but these seeds were looked at too: that all spike is no finding.
+Learning rate, number and place of the bad batches were chosen by hand so that every run with a
+cause spikes, mostly with seed 0, but these seeds were looked at too: that all spike is no finding.
 """
 
 from __future__ import annotations
