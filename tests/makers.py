@@ -29,6 +29,7 @@ from gradlab.course.lessons import (
     samples,
     scenes,
     smoothness,
+    spikes,
     stretching,
     tails,
     thresholds,
@@ -176,6 +177,7 @@ PANELS = {
     "curve": _drawn_curve,
     "depth": lambda: growth.depth_panel(8),
     "dimensions": lambda: plane.dimensions_panel(torch.linspace(0.1, 3, 300).exp()),
+    "futures": lambda: spikes.futures_panel(sweep.recorded("spikes")),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
     "history": _history,
@@ -203,4 +205,5 @@ PANELS = {
     "stretching": stretching.panel,
     "tails": tails.panel,
     "threshold": lambda: panels.threshold(network()),
+    "warnings": lambda: spikes.warnings_panel(sweep.recorded("spikes")),
 }

@@ -20,6 +20,7 @@ import torch
 
 from gradlab.course import data, models, sweep
 from gradlab.course.lessons.pruning.questions import AMOUNTS
+from gradlab.course.lessons.spikes import detector, language, runs, treatments
 
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -189,6 +190,14 @@ DERIVED: dict[str, dict[str, Callable[[], float]]] = {
         "4,000": lambda: len(data.load("digits")),
         "0.0078": lambda: torch.finfo(torch.bfloat16).eps,
         "0.0039": lambda: torch.finfo(torch.bfloat16).eps / 2,
+    },
+    "12": {
+        "0.80": lambda: language.ENTROPY,
+        "0.5": lambda: runs.RISE,
+        "40": lambda: detector.WINDOW,
+        "20": lambda: detector.AHEAD,
+        "50": lambda: treatments.AFTER + 40,
+        "80": lambda: runs.STEPS - runs.BAD.start,
     },
 }
 """What prose works out: by notebook and by the number as it stands there."""

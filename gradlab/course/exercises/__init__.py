@@ -61,6 +61,8 @@ _FROM_EASY_TO_HARD = (
     "normaliser",
     "isolated",
     "attention",
+    "spike_bound",
+    "whose_fault",
 )
 
 ALL: tuple[Exercise, ...] = tuple(
