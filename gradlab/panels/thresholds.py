@@ -128,6 +128,7 @@ class Threshold(Panel):
         self._list()
         grouped = len(self._modules) < len(histograms)
         if not grouped:
+            self.module.layout.display = "none"
             self.layer.description = "show"
         elements, norms = (low, high, whole.quantile(0.9)), (1e-3 * norm, 10 * norm, norm / 3)
         ways = {k.bound_name: elements if k.part == "element" else norms for k in kinds}
@@ -137,7 +138,7 @@ class Threshold(Panel):
             ways[clip.bound_name] = min(lowest, at), max(highest, at), at
         self.thresholds = {name: log_slider(name, *way) for name, way in ways.items()}
         picture = self._picture(1e-3 * norm, moments)
-        controls = [self.clip, *[self.module] * grouped, self.layer, *self.thresholds.values()]
+        controls = [self.clip, self.module, self.layer, *self.thresholds.values()]
         super().__init__(controls, picture)
 
     @property
