@@ -289,8 +289,8 @@ def test_processes_end_with_the_sweep_that_started_them(tmp_path, how):
     )
     wait_for(lambda: log.exists() and log.read_text())
     process.send_signal(how)
-    assert process.wait(10) != 0
-    wait_for(lambda: not running(int(log.read_text())), 10)
+    assert process.wait(60) != 0
+    wait_for(lambda: not running(int(log.read_text())))
 
 
 def running(process):
