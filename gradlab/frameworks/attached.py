@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from gradlab.arguments import whole
 from gradlab.clip import ByNorm, Rule
 from gradlab.recording import Recorder, Recording
-from gradlab.recording.record import record
+from gradlab.recording.record import MEMORY, record
 
 _STEPLESS = ("Lomo", "AdaLomo", "LayerWiseDummyOptimizer")  # they update in the backward pass
 
@@ -83,6 +83,29 @@ class Attached:
             opened.close()
         else:
             opened.__exit__(type(error), error, error.__traceback__)
+
+
+class Attaching:
+    """A callback that records: what it takes, and what it has recorded."""
+
+    def __init__(
+        self,
+        clip: Rule | None = None,
+        *,
+        every: int = 16,
+        memory: int = MEMORY,
+        updates: bool = False,
+    ) -> None:
+        self._attached = Attached(clip, every=every, memory=memory, updates=updates)
+
+    @property
+    def recording(self) -> Recording:
+        """What was recorded of the training that began last, also while it goes on.
+
+        Raises:
+            RuntimeError: none has begun.
+        """
+        return self._attached.recording
 
 
 def equal_to_torch(max_norm: float | None) -> ByNorm | None:

@@ -9,12 +9,10 @@ from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from gradlab.clip import ByValue, Rule
-from gradlab.frameworks.attached import Attached, equal_to_torch, refuse_kind
-from gradlab.recording import Recording
-from gradlab.recording.record import MEMORY
+from gradlab.frameworks.attached import Attaching, equal_to_torch, refuse_kind
 
 
-class RecorderCallback(Callback):
+class RecorderCallback(Attaching, Callback):
     """Clips and records in Lightning's ``Trainer``, as its ``gradient_clip_val`` asks for::
 
         callback = RecorderCallback()
@@ -39,25 +37,6 @@ class RecorderCallback(Callback):
             ``gradient_clip_algorithm``, or trainable parameters that the optimizer does not update.
         RuntimeError: this version of Lightning has no ``gradient_clip_val`` to take over.
     """
-
-    def __init__(
-        self,
-        clip: Rule | None = None,
-        *,
-        every: int = 16,
-        memory: int = MEMORY,
-        updates: bool = False,
-    ) -> None:
-        self._attached = Attached(clip, every=every, memory=memory, updates=updates)
-
-    @property
-    def recording(self) -> Recording:
-        """What was recorded of the training that began last, also while it goes on.
-
-        Raises:
-            RuntimeError: none has begun.
-        """
-        return self._attached.recording
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Take over the clip, and open the recorder."""

@@ -9,13 +9,10 @@ from typing import Any, Self
 from torch.optim import Optimizer
 from transformers import TrainerCallback, __version__
 
-from gradlab.clip import Rule
-from gradlab.frameworks.attached import Attached, equal_to_torch, refuse_kind
-from gradlab.recording import Recording
-from gradlab.recording.record import MEMORY
+from gradlab.frameworks.attached import Attaching, equal_to_torch, refuse_kind
 
 
-class RecorderCallback(TrainerCallback):
+class RecorderCallback(Attaching, TrainerCallback):
     """Clips and records in a ``Trainer``, by the rule that its ``max_grad_norm`` stands for::
 
         callback = RecorderCallback()
@@ -46,25 +43,6 @@ class RecorderCallback(TrainerCallback):
         meanwhile holds ``max_grad_norm=inf`` in its ``training_args.bin``.
     """
 
-    def __init__(
-        self,
-        clip: Rule | None = None,
-        *,
-        every: int = 16,
-        memory: int = MEMORY,
-        updates: bool = False,
-    ) -> None:
-        self._attached = Attached(clip, every=every, memory=memory, updates=updates)
-
-    @property
-    def recording(self) -> Recording:
-        """What was recorded of the training that began last, also while it goes on.
-
-        Raises:
-            RuntimeError: none has begun.
-        """
-        return self._attached.recording
-
     def on_train_begin(
         self,
         args: Any,
@@ -80,10 +58,8 @@ class RecorderCallback(TrainerCallback):
             refuse_kind("args", "deepspeed")
         refuse_kind("optimizer", type(optimizer).__name__)
         refuse_kind("distributed_type", _distributed_type(optimizer))
-        inner, scaler = (
-            getattr(optimizer, "optimizer", optimizer),
-            getattr(optimizer, "scaler", None),
-        )
+        inner = getattr(optimizer, "optimizer", optimizer)
+        scaler = getattr(optimizer, "scaler", None)
         if not isinstance(inner, Optimizer) or not hasattr(args, "max_grad_norm"):
             raise RuntimeError(
                 "transformers must show callbacks a torch optimizer and args.max_grad_norm when "
