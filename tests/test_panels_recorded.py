@@ -42,9 +42,7 @@ def recording_of(made, **changes):
     norms = np.array([[np.linalg.norm(g[n].double().numpy()) for n in names] for g in made])
     total = np.linalg.norm(norms, axis=1)
     each = [
-        Histograms.of(
-            names, step, dict(zip(names, count(list(made[step].values()))(), strict=True))
-        )
+        Histograms.of(names, step, slice(None), count(list(made[step].values()))())
         for step in range(0, len(made), EVERY)
     ]
     given = Recording(

@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +30,8 @@ CODES = 512 << MANTISSA_BITS
 NONFINITE = BINS
 ZERO = CODES - 1
 
-_SHIFT = 23 - MANTISSA_BITS
+SHIFT = 23 - MANTISSA_BITS
+"""Bits of a float32 that are not part of its code."""
 _NEGATIVE = CODES // 2  # the first code with a sign
 _PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
 _WORKERS = 4  # more threads wait for memory
@@ -41,31 +41,9 @@ _SHARE = 1 << 18  # elements that are worth a thread
 # are full, take turns at 64 codes beyond the others. All their bits are set in these.
 _LANES = np.tile(np.arange(64, dtype=np.uint32) | (CODES + _NEGATIVE), _PIECE // 64)
 
-EDGES = (np.arange(BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
+EDGES = (np.arange(BINS + 1, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
 EDGES[-1] = 2.0**128
 """(16321,) float64: bin k holds the magnitudes from EDGES[k] up to, but without, EDGES[k + 1]."""
-
-
-class Found(NamedTuple):
-    """Which codes occur, (k,) uint16, increasing; and how often each, in the smallest type.
-
-    One element in ``stride`` was looked at, and stands for so many.
-    """
-
-    codes: NDArray[np.uint16]
-    counts: NDArray[np.unsignedinteger]
-    stride: int = 1
-
-
-def found_in(table: NDArray[np.int64], stride: int = 1) -> Found:
-    """What a table of (CODES,) counts holds."""
-    codes = np.flatnonzero(table != 0)
-    return Found(codes.astype(np.uint16), narrow(table[codes]), stride)
-
-
-def narrow(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    """The counts in the smallest type that holds them."""
-    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
@@ -82,14 +60,20 @@ def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
 def codes(values: Tensor) -> Tensor:
     """The code of each element, int32, on its device; nothing is read back to the host."""
     small = as_float32(values)
-    top = (small.view(torch.int32) >> _SHIFT) & (CODES - 1)
+    top = (small.view(torch.int32) >> SHIFT) & (CODES - 1)
     return top.where(small.isfinite(), NONFINITE).where(small != 0, ZERO)
+
+
+def codes_of(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """The same of a few numbers on the host."""
+    top = values.view(np.uint32) >> SHIFT
+    return np.where(values == 0, ZERO, np.where(np.isfinite(values), top, NONFINITE))
 
 
 def middles(codes: Tensor) -> Tensor:
     """The number in the middle of each bin: float32, of the shape of its codes, int, from 0."""
-    half = 1 << (_SHIFT - 1)
-    return ((codes.int() << _SHIFT) | half).view(torch.float32)
+    half = 1 << (SHIFT - 1)
+    return ((codes.int() << SHIFT) | half).view(torch.float32)
 
 
 def _tally(values: Tensor) -> NDArray[np.int64]:
@@ -121,7 +105,7 @@ _room = _Room()
 def _table(values: NDArray[np.float32]) -> Tensor:
     """How often each code occurs, and beyond them, how often each lane of zeros."""
     top, lanes = _room.both[:, : len(values)]
-    np.right_shift(values.view(np.uint32), _SHIFT, out=top)
+    np.right_shift(values.view(np.uint32), SHIFT, out=top)
     zero = values == 0
     if np.count_nonzero(zero):
         top |= np.multiply(zero, _LANES[: len(zero)], out=lanes)

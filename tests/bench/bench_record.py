@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,9 +26,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 import gradlab
 from gradlab import clip
-from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
-from gradlab.recording.journal import Journal, Sizes
+from gradlab.recording.journal import ByLayer, Journal, Sizes
 
 MAX_NORM = 1.0
 STEPS = 16  # in a block, so that each has as many detailed steps
@@ -190,8 +189,8 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     model, inputs, targets = resnet()
     F.cross_entropy(model(inputs), targets).backward()
     gradients = {name: p.grad for name, p in model.named_parameters()}
-    found = dict(zip(gradients, count(list(gradients.values()))(), strict=True))
-    norms = {name: float(g.norm()) for name, g in gradients.items()}
+    found = count(list(gradients.values()))()
+    norms = ByLayer(list(gradients), np.array([float(g.norm()) for g in gradients.values()]))
     journal = Journal(
         every, gradlab.recording.record.MEMORY, {n: g.numel() for n, g in gradients.items()}
     )
@@ -199,8 +198,8 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     for step in range(steps):
         journal.add(1.0, 1.0, False, norms, 0.1)
         if step % journal.every == 0:  # copies, as a run would bring them
-            fresh = {n: Found(one.codes.copy(), one.counts.copy()) for n, one in found.items()}
-            journal.look(fresh, Sizes(norms, norms))
+            fresh = replace(found, codes=found.codes.copy(), counts=found.counts.copy())
+            journal.look(ByLayer(norms.names, fresh), Sizes(norms, norms))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     recording = journal.recording(None)
     arrays = (recording.layer_norms, recording.total_norm, recording.weight_norms)
