@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradlab.histogram import LogHistogram, codes, counting
+from gradlab.histogram import LogHistogram, codes, counting, threads
 from gradlab.histogram.found import found_in
 from gradlab.histogram.sampling import LARGE
 
@@ -60,11 +60,13 @@ def test_counting_on_the_device_agrees_with_the_cpu(device):
 
 def test_threads_count_what_one_counts(monkeypatch):
     some = [torch.randn(1_300_001), torch.zeros(10), torch.randn(400_000).relu()]
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    threaded = codes.tally(some)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    for one, many in zip(codes.tally(some), threaded, strict=True):
-        assert np.array_equal(one, many)
+    for exact in (True, False):
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        threaded = counting.count(some, exact=exact)()
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+        one = counting.count(some, exact=exact)()
+        assert np.array_equal(one.codes, threaded.codes)
+        assert np.array_equal(one.counts, threaded.counts)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
@@ -72,10 +74,10 @@ def test_threads_count_what_one_counts(monkeypatch):
 def test_a_forked_process_does_not_wait_for_threads_it_has_not(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     codes.tally([torch.randn(600_000)])
-    assert codes._threads.cache_info().currsize > 0
+    assert threads._threads.cache_info().currsize > 0
     child = os.fork()
     if not child:
-        os._exit(codes._threads.cache_info().currsize)
+        os._exit(threads._threads.cache_info().currsize)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

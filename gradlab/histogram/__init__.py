@@ -8,6 +8,7 @@
 - ``codes``: the bins: the top bits of a float32, and how they are counted
 - ``found``, ``counting``: what was counted, of many tensors in one pass
 - ``sampling``: how a large tensor is counted from a part of it, and how sure that is
+- ``threads``: what counts, where there is much
 - ``magnitudes``, ``scaled``: many histograms clamped, or scaled, at once
 - ``running``: quantiles of all numbers seen so far, in the same bins
 """

@@ -11,17 +11,16 @@ code ``NONFINITE``, and zero, which would share one with the smallest subnormals
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import chain, islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from gradlab.histogram.threads import SHARE, spread, workers
 
 MANTISSA_BITS = 6
 BINS = 255 << MANTISSA_BITS
@@ -34,8 +33,6 @@ SHIFT = 23 - MANTISSA_BITS
 """Bits of a float32 that are not part of its code."""
 _NEGATIVE = CODES // 2  # the first code with a sign
 _PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
-_WORKERS = 4  # more threads wait for memory
-_SHARE = 1 << 18  # elements that are worth a thread
 
 # Counting one code again and again waits for the last addition, so zeros, of which some gradients
 # are full, take turns at 64 codes beyond the others. All their bits are set in these.
@@ -49,11 +46,12 @@ EDGES[-1] = 2.0**128
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
     """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
     each = list(tensors)
-    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _SHARE)
-    if workers < 2:
+    numel = sum(tensor.numel() for tensor in each)
+    several = workers(numel)
+    if several == 1:
         return [_tally(values) for values in each]
-    parts = [values.split(max(_SHARE, values.numel() // workers + 1)) for values in each]
-    tables = _threads(workers).map(_tally, chain.from_iterable(parts))
+    parts = [values.split(max(SHARE, values.numel() // several + 1)) for values in each]
+    tables = spread(_tally, chain.from_iterable(parts), numel)
     return [sum(islice(tables, len(some)), np.zeros(CODES, np.int64)) for some in parts]
 
 
@@ -110,16 +108,6 @@ def _table(values: NDArray[np.float32]) -> Tensor:
     if np.count_nonzero(zero):
         top |= np.multiply(zero, _LANES[: len(zero)], out=lanes)
     return torch.from_numpy(top.view(np.int32)).bincount(minlength=CODES + _NEGATIVE + 64)
-
-
-@cache
-def _threads(workers: int) -> ThreadPoolExecutor:
-    """Threads to count in, started once; torch lets go of the GIL while it counts."""
-    return ThreadPoolExecutor(workers, "gradlab-counting")
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
-    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def as_float32(values: Tensor) -> Tensor:

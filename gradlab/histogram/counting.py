@@ -21,6 +21,7 @@ from gradlab.histogram.codes import (
 )
 from gradlab.histogram.found import Counted, found_in, narrow
 from gradlab.histogram.sampling import LARGE, completed, sample
+from gradlab.histogram.threads import spread
 
 _PIECE = 1 << 25  # elements at a time on an accelerator, which bounds its extra memory
 _OWNER = 16  # the bit from which on a key says whose code it is
@@ -41,7 +42,9 @@ def count(tensors: Sequence[Tensor], *, exact: bool = True) -> Callable[[], Coun
     large = [] if exact else [i for i, tensor in enumerate(tensors) if tensor.numel() >= LARGE]
     if not large:
         return _count(tensors)
-    each, samples = list(tensors), {i: sample(tensors[i]) for i in large}
+    numel = sum(tensors[i].numel() for i in large)
+    taken_from = spread(sample, (tensors[i].detach() for i in large), numel)
+    each, samples = list(tensors), dict(zip(large, taken_from, strict=True))
     for i, one in samples.items():
         each[i] = one.values
     taken = _count(each)
