@@ -97,6 +97,11 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
         held = self.steps, self.ends, self.codes, self.counts, self.strides
         return sum(array.nbytes for array in held)
 
+    @property
+    def stride(self) -> int:
+        """One element in up to so many was looked at; 1: every one."""
+        return int(self.strides.max(initial=1))
+
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """(m, L) int64: where each layer's codes begin."""
