@@ -43,7 +43,7 @@ _LAYOUTS: dict[str, Any] = {
     },
 }
 _SCALES = {"column": 0.65, "page": 0.75}
-_LETTERS = {"column": 60, "page": 120}  # of a line below
+_LETTERS = {"column": 66, "page": 116}  # of a line below
 _METADATA: dict[str, Any] = {".pdf": {"CreationDate": None}, ".png": {}}
 
 
@@ -93,7 +93,7 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
         axes["firing"].set(xlabel="share of the steps (%)", ylabel=clip.bound_name)
     if would.stride > 1:
-        page.supxlabel(fill(in_words(recording), _LETTERS[width]), x=0.01, ha="left")
+        page.supxlabel(fill(in_words(recording), _LETTERS[width]), x=0.01, ha="left", fontsize=9)
     _shrink(page, _SCALES[width])
     settle(page)
     return page
