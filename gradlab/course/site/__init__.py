@@ -1,0 +1,5 @@
+"""The course as static pages: every panel's pictures are drawn in advance, and no kernel runs."""
+
+from gradlab.course.site.build import build
+
+__all__ = ["build"]
