@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -24,25 +25,32 @@ _SPACE = re.compile(r"\s+")
 
 def still(figure: Figure) -> str:
     """What does not move (artists that are not ``animated``), in points, without its ``<svg>``."""
-    return _fragment(figure, lambda renderer: figure.draw(renderer))
+    with _on_paper(figure):
+        return _fragment(figure, figure)
 
 
-def moving(figure: Figure, artist: Artist) -> str:
-    """One artist of the figure, as it is now; empty where it cannot be seen."""
-    return _fragment(figure, lambda renderer: artist.draw(renderer)) if artist.get_visible() else ""
+def moving(figure: Figure, artists: Sequence[Artist]) -> list[str]:
+    """Each of some artists of the figure, as it is now; empty where it cannot be seen."""
+    with _on_paper(figure):
+        return [_fragment(figure, each) if each.get_visible() else "" for each in artists]
 
 
-def _fragment(figure: Figure, draw: Callable[[RendererSVG], None]) -> str:
-    """Coordinates to a hundredth of a point, which no screen shows."""
-    file, dots = io.StringIO(), figure.get_dpi()
+@contextmanager
+def _on_paper(figure: Figure) -> Iterator[None]:
+    dots = figure.get_dpi()
     with matplotlib.rc_context(_HOW):
         figure.set_dpi(POINTS)
         try:
-            box = figure.bbox
-            renderer = RendererSVG(box.width, box.height, file, image_dpi=_FINE, metadata=_SAID)
-            draw(renderer)
-            renderer.finalize()  # type: ignore[no-untyped-call]
+            yield
         finally:
             figure.set_dpi(dots)
+
+
+def _fragment(figure: Figure, artist: Artist) -> str:
+    """Coordinates to a hundredth of a point, which no screen shows."""
+    file, box = io.StringIO(), figure.bbox
+    renderer = RendererSVG(box.width, box.height, file, image_dpi=_FINE, metadata=_SAID)
+    artist.draw(renderer)
+    renderer.finalize()  # type: ignore[no-untyped-call]
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
     return _SPACE.sub(" ", _DIGITS.sub(r"\1", bare)).strip()

@@ -117,7 +117,7 @@ class LivePicture:
             figure = self._canvas.figure
             if self._still_svg is None:
                 self._still_svg = vector.still(figure)
-            return self._still_svg, *(vector.moving(figure, artist) for artist in self._moving)
+            return self._still_svg, *vector.moving(figure, self._moving)
 
     @contextmanager
     def unpainted(self) -> Iterator[None]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
