@@ -12,7 +12,8 @@ import jinja2
 
 from gradlab.course.site.font import subset
 from gradlab.course.site.page import TEMPLATES, Page, Place, colours, html
-from gradlab.course.site.run import ExportError, read, run
+from gradlab.course.site.run import ExportError as ExportError
+from gradlab.course.site.run import read, run
 from gradlab.course.site.states import Captured
 
 _MARK = ".gradlab-site"
@@ -95,5 +96,3 @@ def _letters(pages: Sequence[Page]) -> Iterator[str]:
 def _file(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
-
-__all__ = ["ExportError", "build"]
