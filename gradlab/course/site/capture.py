@@ -18,7 +18,7 @@ from gradlab.panels.panel import Panel
 
 MIME = "application/vnd.gradlab.panel+json"
 """Of an output that names a file with a panel's states."""
-MOST = 240
+MOST = 600
 """Settings of a panel that a page shows, about."""
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-_MAIN, _OTHER = 9, 3  # positions that a slider keeps at least
-_WEIGHT = 4  # how many times more positions the main slider keeps
+_MAIN, _OTHER = 21, 3  # positions that a slider keeps at least
+_WEIGHT = 12  # how many times more positions the main slider keeps
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Control:
         )
 
     def thinned(self) -> Control:
-        """About half as many positions: both ends, the start, and every second between them."""
+        """About half as many positions: both ends, the start, and every second from there."""
         last = len(self) - 1
-        return self.at(sorted({*range(0, last, 2), last, self.start}))
+        return self.at(sorted({0, *range(self.start % 2, last, 2), self.start, last}))
 
     def fixed(self) -> Control:
         """The same with the start only."""
@@ -92,18 +92,20 @@ def chosen(controls: Sequence[Control], most: int) -> list[Control]:
     kept = list(controls)
     sliders = [k for k, each in enumerate(kept) if each.kind == "slider"]
     main = max(sliders, key=lambda k: len(kept[k]), default=None)
+
+    def width(k: int) -> float:
+        """How much a slider has to give; 0 for one that must stay as it is."""
+        least, weight = (_MAIN, _WEIGHT) if k == main else (_OTHER, 1)
+        spare = len(kept[k]) > least and len(kept[k].thinned()) < len(kept[k])
+        return len(kept[k]) / weight if spare else 0
+
     while prod(map(len, kept)) > most:
-        wide = {
-            k: len(kept[k]) / (_WEIGHT if k == main else 1)
-            for k in sliders
-            if len(kept[k]) > (_MAIN if k == main else _OTHER)
-        }
-        if wide:
-            widest = max(wide, key=lambda k: wide[k])
+        widest = max(sliders, key=width, default=None)
+        menus = [k for k, each in enumerate(kept) if each.kind != "slider" and len(each) > 1]
+        if widest is not None and width(widest):
             kept[widest] = kept[widest].thinned()
-            continue
-        open_menus = [k for k, each in enumerate(kept) if each.kind != "slider" and len(each) > 1]
-        if not open_menus:
+        elif menus:
+            kept[menus[-1]] = kept[menus[-1]].fixed()
+        else:
             break
-        kept[open_menus[-1]] = kept[open_menus[-1]].fixed()
     return kept
