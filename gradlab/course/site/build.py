@@ -63,8 +63,7 @@ def build(notebooks: Sequence[Path], folder: Path, *, live: str = "", jobs: int 
 def _page(path: Path, temporary: Path) -> Page:
     panels = temporary / path.stem
     panels.mkdir()
-    notebook = read(path)
-    run(notebook, path, panels)
+    notebook = run(path, panels)
     found = sorted(panels.glob("*.json.gz"), key=lambda file: int(file.name.partition(".")[0]))
     captured = [Captured.read(file, path.stem) for file in found]
     return Page(Place.of(path.stem, notebook), notebook, captured)

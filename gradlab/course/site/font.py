@@ -15,6 +15,7 @@ def subset(texts: Iterable[str]) -> bytes:
     font = TTFont(findfont(FontProperties(family="DejaVu Sans")))
     options = Options()
     options.flavor = "woff"
+    options.drop_tables += ["FFTM"]  # when it was made, which no subset keeps
     subsetter = Subsetter(options)
     subsetter.populate(text="".join(set().union(*map(set, texts))))
     subsetter.subset(font)

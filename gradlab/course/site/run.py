@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -40,30 +42,47 @@ def read(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def run(notebook: nbformat.NotebookNode, path: Path, panels: Path) -> None:
-    """Run every cell in place, in the folder of its file; panels are written into a folder.
+def run(path: Path, panels: Path) -> nbformat.NotebookNode:
+    """The notebook in a file, run in its folder; its panels are written into another folder.
+
+    A process of its own starts the kernel, and takes all that belongs to it along.
 
     Raises:
-        ExportError: a cell raised, or a panel did, at a setting that the message names.
+        ExportError: a cell raised, or a panel did, or something was written to stderr.
     """
-    install = _INSTALL.format(folder=str(panels))
+    ran = panels / "run.ipynb"
+    command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace")
+    if done.returncode:
+        raise ExportError(f"{path.name}: {done.stderr.strip()}")
+    return read(ran)
+
+
+def main(notebook: str, panels: str, ran: str) -> None:
+    """In that process: run the notebook, and write it with its outputs."""
+    path = Path(notebook)
+    content = read(path)
     client = NotebookClient(
-        notebook,
+        content,
         kernel_manager_class=_ThisInterpreter,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
         timeout=_SECONDS,
-        extra_arguments=["--IPKernelApp.log_level=40", f"--IPKernelApp.exec_lines={install}"],
+        extra_arguments=[
+            "--IPKernelApp.log_level=40",
+            f"--IPKernelApp.exec_lines={_INSTALL.format(folder=panels)}",
+        ],
     )
     try:
         client.execute()
     except CellExecutionError as error:
-        raise ExportError(f"{path.name}: {error.ename}: {error.evalue}") from error
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                raise ExportError(f"{path.name}: {output.ename}: {output.evalue}")
-            if output.output_type == "stream" and output.name == "stderr":
-                raise ExportError(f"{path.name}: {output.text.strip()}")
+        sys.exit(f"{error.ename}: {error.evalue}")
+    outputs = (each for cell in content.cells for each in cell.get("outputs", []))
+    if said := [each.text for each in outputs if each.get("name") == "stderr"]:
+        sys.exit("".join(said).strip())
+    nbformat.write(content, ran)
 
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
