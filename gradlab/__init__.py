@@ -17,7 +17,8 @@ The instrument, which an engineer takes home (``from gradlab import clip, panels
   weights can go; ``recording``, the gradients of any training loop, and what another threshold
   would have done; ``training``, the step, the loop, and a run with a throttle
 - draw: ``draw``, pictures from plain data, internal; ``report``, a figure and a table for a paper
-- control: ``panels``, sliders over pictures
+- control: ``panels``, sliders over pictures; ``frameworks``, the recorder in the loops of Trainer,
+  Lightning and Accelerate
 
 The course, which a learner walks through (``from gradlab.course import data, models``), built on
 the instrument: its data and models, exercises, grids of runs, and ``lessons``, one folder a topic.

@@ -11,6 +11,7 @@ from test_panels_recorded import gradients, recording_of
 from test_panels_steer import steered
 from torch import nn
 
+import gradlab
 from gradlab import clip, panels
 from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
@@ -27,8 +28,13 @@ from gradlab.course.lessons import (
     rules,
     samples,
     scenes,
+    smoothness,
+    spikes,
+    stretching,
+    tails,
     thresholds,
 )
+from gradlab.course.prediction import predict_curve
 from gradlab.course.sweep.records import Records, Row
 
 
@@ -73,6 +79,35 @@ def _averages():
 
     run = averaging.keep(model, steps(), every=1)
     return averaging.averages_panel({"a run": run}, lambda model: model.weight.item())
+
+
+def _drawn_curve():
+    """Skipped already: behind a prediction, there is one button to skip with."""
+    panel = predict_curve(
+        [1, 2, 4, 8, 4],
+        "How high?",
+        places=(1, 4),
+        idea="",
+        limits=(0.1, 100),
+        xlabel="place",
+        ylabel="height",
+    )
+    panel.skip()
+    return panel
+
+
+def _history():
+    model = nn.Linear(3, 4)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(0))
+    with gradlab.record(model, optimizer, every=2, updates=True) as recorder:
+        for step in range(10):
+            optimizer.zero_grad()
+            model(inputs[step]).square().sum().backward()
+            optimizer.step()
+    return panels.history(recorder.recording, {"train": [2.0 - 0.1 * step for step in range(10)]})
 
 
 def _learning():
@@ -139,9 +174,13 @@ PANELS = {
     "averages": _averages,
     "claimed": lambda: thresholds.claimed_panel(sweep.recorded("thresholds")),
     "cliff": cliff.panel,
+    "curve": _drawn_curve,
     "depth": lambda: growth.depth_panel(8),
+    "dimensions": lambda: plane.dimensions_panel(torch.linspace(0.1, 3, 300).exp()),
+    "futures": lambda: spikes.futures_panel(sweep.recorded("spikes")),
     "gap": lambda: pruning.gap_panel(sweep.recorded("pruning")),
     "grid": _grid,
+    "history": _history,
     "importance": lambda: pruning.importance_panel(sweep.recorded("pruning")),
     "ledger": _ledger,
     "learning": _learning,
@@ -160,7 +199,11 @@ PANELS = {
     "scenes": lambda: scenes.readers_panel(sweep.recorded("scenes")),
     "sensitivity": lambda: pruning.sensitivity_panel(sweep.recorded("pruning")),
     "sparsity": _sparsity,
+    "smoothness": smoothness.panel,
     "speed": lambda: pruning.speed_panel(sweep.recorded("pruning")),
     "steer": _steer,
+    "stretching": stretching.panel,
+    "tails": tails.panel,
     "threshold": lambda: panels.threshold(network()),
+    "warnings": lambda: spikes.warnings_panel(sweep.recorded("spikes")),
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradlab import histogram
-from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram, merge
+from gradlab.histogram.log import RELATIVE_ERROR, LogHistogram
 
 ALL_FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 NORMAL = st.floats(width=32, min_value=2.0**-100, max_value=2.0**100)
@@ -29,8 +29,8 @@ def test_everything_is_counted_exactly_once(values):
     assert h.numel == x.size
     assert h.zeros == np.sum(x == 0)
     assert h.nonfinite == np.sum(~np.isfinite(x))
-    assert h.counts[0].sum() == np.sum(np.isfinite(x) & (x > 0))
-    assert h.counts[1].sum() == np.sum(np.isfinite(x) & (x < 0))
+    assert h.bins()[0].sum() == np.sum(np.isfinite(x) & (x > 0))
+    assert h.bins()[1].sum() == np.sum(np.isfinite(x) & (x < 0))
 
 
 @given(st.lists(ALL_FLOATS, max_size=40), st.lists(ALL_FLOATS, max_size=40))
@@ -40,7 +40,7 @@ def test_histograms_add_as_tensors_concatenate(a, b):
         LogHistogram.of(one) + LogHistogram.of(other),
         LogHistogram.of(torch.cat([one, other])),
     )
-    assert np.array_equal(merged.counts, whole.counts)
+    assert np.array_equal(merged.bins(), whole.bins())
     assert (merged.zeros, merged.nonfinite) == (whole.zeros, whole.nonfinite)
 
 
@@ -112,26 +112,38 @@ def test_shares_sum_to_the_nonzero_fraction_before_and_after_clipping(values, c)
 def test_other_dtypes_count_as_their_float32_values(dtype):
     x = (torch.randn(5_000) * 1e-2).to(dtype)
     h, expected = LogHistogram.of(x), LogHistogram.of(x.float())
-    assert np.array_equal(h.counts, expected.counts)
+    assert np.array_equal(h.bins(), expected.bins())
     assert h.zeros == expected.zeros
 
 
 def test_float64_beyond_float32_is_neither_zero_nor_infinite():
     h = LogHistogram.of(torch.tensor([1e-300, -1e-300, 1e300, -1e300], dtype=torch.float64))
     assert (h.zeros, h.nonfinite, h.numel) == (0, 0, 4)
-    assert list(h.counts.sum(axis=1)) == [2, 2]
+    assert list(h.bins().sum(axis=1)) == [2, 2]
 
 
 def test_a_large_tensor_counts_as_its_parts(device):
     x = torch.randn(1_500_001, device=device)  # several pieces and threads, and a remainder
-    parts = merge({str(i): LogHistogram.of(part) for i, part in enumerate(x.chunk(7))})
-    assert np.array_equal(LogHistogram.of(x).counts, parts.counts)
+    parts = LogHistogram.merged(LogHistogram.of(part) for part in x.chunk(7))
+    assert np.array_equal(LogHistogram.of(x).bins(), parts.bins())
+
+
+def test_a_histogram_keeps_only_what_it_holds_however_often_it_is_asked():
+    h = LogHistogram.of(1e-3 * torch.randn(1_000_000))
+    h.quantile(0.5), h.fraction_above(1e-3), h.norm(), h.cosine_after_value_clip(1e-3)
+    assert set(vars(h)) == {"codes", "counts", "stride"}
+    assert h.codes.nbytes + h.counts.nbytes <= 20_000
+
+
+def test_no_histograms_merge_into_an_empty_one():
+    assert LogHistogram.merged([]).numel == 0
+    assert np.array_equal(LogHistogram.merged([]).bins(), np.zeros((2, 16320)))
 
 
 def test_strides_and_autograd_are_no_matter():
     x = torch.randn(30, 40, requires_grad=True)
     assert np.array_equal(
-        LogHistogram.of(x.T[::2]).counts, LogHistogram.of(x.detach().T[::2].clone()).counts
+        LogHistogram.of(x.T[::2]).bins(), LogHistogram.of(x.detach().T[::2].clone()).bins()
     )
 
 

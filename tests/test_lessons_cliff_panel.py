@@ -36,8 +36,10 @@ def test_the_paths_in_the_picture_are_those_walked_one_by_one(walk, start):
     for path, bound in zip(walk.paths, (math.inf, 0.316), strict=True):
         alone = surface.descend(STARTS[start], 0.398, bound, steps=6)
         np.testing.assert_allclose(np.transpose(path.way.get_data()), alone.points, rtol=1e-6)
-    for fall in walk.falls:
-        assert len(fall.way.get_xdata()) == 7
+    for path, fall, aside in zip(walk.paths, walk.falls, walk.aside, strict=True):
+        w, b, height = *path.way.get_data(), fall.way.get_ydata()
+        assert len(height) == 7
+        np.testing.assert_allclose(aside.way.get_data(), (-w - b / 4, 3.2 * height - b / 2))
     assert np.ravel(walk.mark.get_data()) == pytest.approx(STARTS[start])
 
 

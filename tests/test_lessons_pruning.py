@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradlab.course import data, lessons, sweep
-from gradlab.course.lessons.pruning import experiment, questions
+from gradlab.course import data, device, lessons, models, sweep
+from gradlab.course.lessons.pruning import experiment, questions, rewinding
 from gradlab.course.lessons.pruning.questions import AMOUNTS
 from gradlab.course.sweep.records import Records, Row
 
@@ -41,7 +41,7 @@ def test_every_question_is_asked_of_five_seeds(budget):
     grid = experiment.EXPERIMENT.grid(budget).values()
     asked = [{k: v for k, v in cell.items() if k != "seed"} for cell in grid]
     assert len(asked) == 5 * len({str(question) for question in asked})
-    assert {cell["part"] for cell in grid} == set(questions.QUESTIONS)
+    assert {cell["part"] for cell in grid} == set(experiment.ASKED)
 
 
 @pytest.mark.parametrize("scope", ["global", "per layer"])
@@ -211,6 +211,29 @@ def test_the_shipped_records_are_those_of_the_whole_grid():
     assert {row.status for row in shipped} == {"done"}
     for number in ("S1-1", "S1-2", "S1-3", "S1-4", "S1-5"):
         assert CLAIMS[number].verdict(shipped).word != "not testable"
+
+
+def test_a_pruned_network_trains_on_from_six_starts():
+    found = run("rewound", steps=10)
+    assert found["starts"] == list(rewinding.STARTS)
+    assert len(found["test"]) == 6
+    assert all(0 <= accuracy <= 1 for accuracy in found["test"])
+
+
+def test_the_first_weights_are_those_that_training_began_with():
+    device.seed(3)
+    fresh = models.pruning_cnn(4).state_dict()
+    first = rewinding._weights_after(SMALL, steps=0, seed=3).state_dict()
+    assert all(torch.equal(first[name].cpu(), fresh[name]) for name in fresh)
+
+
+def test_a_shuffled_mask_keeps_as_many_weights_of_each_layer_in_other_places():
+    masks = {"one": torch.arange(100) < 10, "other": torch.eye(8, dtype=torch.bool)}
+    shuffled = rewinding._shuffled(masks, seed=0)
+    for name, mask in masks.items():
+        assert shuffled[name].shape == mask.shape
+        assert shuffled[name].sum() == mask.sum()
+        assert not torch.equal(shuffled[name], mask)
 
 
 def test_channels_last_changes_where_weights_lie_and_nothing_else():

@@ -3,6 +3,7 @@
 The comparing itself is `pytest --nbval-lax notebooks`. What it would let pass, these tests do not.
 """
 
+import ast
 import base64
 import io
 import re
@@ -104,6 +105,26 @@ def test_checks_are_out_of_the_readers_way(path):
     assert all(map(is_marked, last))
     assert not [cell.source for cell in lesson if SETS_A_SLIDER.search(cell.source)]
     assert not [cell.source for cell in cells if "# NBVAL" in cell.source]
+
+
+def predictions(path):
+    """The calls of `predict` in the lesson itself, as syntax trees."""
+    for cell in cells_of(path, "code"):
+        for node in ast.walk(ast.parse("" if is_marked(cell) else cell.source)):
+            name = getattr(getattr(node, "func", None), "id", "")
+            if isinstance(node, ast.Call) and name.startswith("predict"):
+                yield node
+
+
+@each_notebook
+def test_a_notebook_asks_twice_or_more_and_answers_each_wrong_choice(path):
+    asked = list(predictions(path))
+    assert len(asked) >= 2
+    for call in asked:
+        for offered in (each.value for each in call.keywords if each.arg == "choices"):
+            assert isinstance(offered, ast.Dict | ast.DictComp), "choices without replies"
+            silent = [r for r in getattr(offered, "values", ()) if getattr(r, "value", 0) == ""]
+            assert len(silent) <= 1, "only the right answer needs no reply"
 
 
 # The machinery, on notebooks made here

@@ -10,11 +10,11 @@ import torch
 from gradlab import clip, panels
 from gradlab.draw import layers as heat
 from gradlab.draw.firing import LEAST_COEFFICIENT
+from gradlab.histogram.counting import count
 from gradlab.histogram.log import RELATIVE_ERROR
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
-from gradlab.recording.counting import count
 from gradlab.recording.histograms import Histograms
 
 EVERY = 4

@@ -203,6 +203,7 @@ def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):
         "inputs": inputs,
     }
     blocks = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    blocks = [block for block in blocks if "gradlab.frameworks" not in block]  # they have a file
     assert len(blocks) == 3
     for block in blocks:
         exec(block, here)

@@ -263,9 +263,9 @@ def test_histograms_are_of_the_gradients_before_clipping_and_include_the_last_st
             expected = LogHistogram.of(seen[step][name])
             assert found.zeros == expected.zeros
             if step != 11:
-                assert np.array_equal(found.counts, expected.counts)
+                assert np.array_equal(found.bins(), expected.bins())
             else:  # restored from what clipping left: rounding may push a value over an edge
-                assert np.abs(found.counts - expected.counts).sum() <= 0.002 * found.numel + 2
+                assert np.abs(found.bins() - expected.bins()).sum() <= 0.002 * found.numel + 2
                 assert found.norm() == pytest.approx(expected.norm(), rel=RELATIVE_ERROR)
 
 
@@ -290,13 +290,13 @@ def test_the_last_step_has_no_histogram_when_values_were_clipped_away():
 def test_a_large_tensor_and_small_ones_are_counted_alike():
     model = nn.ModuleDict({"large": nn.Linear(1, 300_000), "small": nn.Linear(3, 2)})
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(model, optimizer) as recorder:
+    with record(model, optimizer, exact=True) as recorder:
         for parameter in model.parameters():
             parameter.grad = torch.randn_like(parameter) * torch.randint(0, 2, parameter.shape)
         optimizer.step()
     for name, found in recorder.recording.histograms[0].items():
         expected = LogHistogram.of(model.get_parameter(name).grad)
-        assert np.array_equal(found.counts, expected.counts)
+        assert np.array_equal(found.bins(), expected.bins())
         assert (found.zeros, found.nonfinite) == (expected.zeros, expected.nonfinite)
 
 
@@ -329,17 +329,28 @@ def test_an_update_is_measured_as_the_difference_of_the_weights(kind, how):
 def test_the_ratio_to_the_moments_is_that_of_a_second_adam(kind, how):
     model = network()
     optimizer = optimizer_of(kind, how, model.parameters())
-    squares, ratios, beta = {}, [], 0.999
+    squares, ratios, elements, beta = {}, [], [], 0.999
     with record(model, optimizer, every=2, updates=True) as recorder:
         for step in steps(model, optimizer, 5):
             found = []
+            elements.append({})
             for name, gradient in gradients(model).items():
                 square = gradient.double() ** 2
                 squares[name] = beta * squares.get(name, 0) + (1 - beta) * square
                 unbiased = squares[name] / (1 - beta ** (step + 1))
-                found.append(float((square / unbiased.clamp(min=1e-16)).mean().sqrt()))
+                elements[-1][name] = square / unbiased.clamp(min=1e-16)
+                found.append(float(elements[-1][name].mean().sqrt()))
             ratios.append(found)
     np.testing.assert_allclose(recorder.recording.moment_ratios, ratios[::2], rtol=1e-3)
+    for each, expected in zip(
+        recorder.recording.moment_histograms.values(), elements[::2], strict=True
+    ):
+        for name, values in expected.items():
+            assert each[name].numel == values.numel()
+            for theta in (0.5, 1.5):
+                fewest = (values > theta * (1 + RELATIVE_ERROR)).double().mean()
+                most = (values > theta / (1 + RELATIVE_ERROR)).double().mean()
+                assert fewest <= each[name].fraction_above(theta) <= most
     assert np.allclose(recorder.recording.moment_ratios[0], 1.0, atol=0.6)  # g^2 is all of v
 
 
@@ -353,6 +364,7 @@ def test_what_is_not_measured_of_an_update_is_nan():
         run(model, optimizer, 3)
     assert (recorder.recording.update_norms > 0).all()
     assert np.isnan(recorder.recording.moment_ratios).all()  # SGD has no moments
+    assert not any(recorder.recording.moment_histograms.values())
     assert hooks(optimizer) == 0
     with pytest.raises(ValueError, match="updates must be False without an optimizer"):
         record(model, updates=True)
@@ -476,7 +488,7 @@ def test_other_precisions_are_recorded_alike(dtype):
     recording = recorder.recording
     assert recording.total_norm[0] == pytest.approx(float(before.double().norm()), rel=1e-5)
     found = recording.histograms[0]["weight"]
-    assert np.array_equal(found.counts, LogHistogram.of(before).counts)
+    assert np.array_equal(found.bins(), LogHistogram.of(before).bins())
 
 
 # When something goes wrong.

@@ -14,6 +14,7 @@ from torch import nn
 import gradlab
 from gradlab import clip
 from gradlab.recording import storage
+from gradlab.recording.arrays import packed
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.record import record
 from gradlab.recording.recording import load
@@ -230,3 +231,16 @@ def test_arrays_of_something_else_are_no_recording(tmp_path):
     storage.write(tmp_path, {"weights": np.ones(3)})
     with pytest.raises(ValueError, match=r"is no whole recording: it lacks .*layers"):
         load(tmp_path)
+
+
+def test_a_recording_of_before_there_were_samples_and_moments_still_loads(tmp_path):
+    recording = recorded()
+    arrays = {
+        name: array
+        for name, array in packed(recording).items()
+        if not name.startswith("moments_") and name != "histograms_strides"
+    }
+    storage.write(tmp_path, arrays)
+    loaded = load(tmp_path)
+    assert same(loaded.histograms, recording.histograms)
+    assert len(loaded.moment_histograms) == 0

@@ -295,7 +295,7 @@ def test_the_gradient_is_counted_before_and_after_clipping():
     run = steered(clip=ByValue(0.01))
     run.step(3)
     gradients = torch.cat([p.grad.flatten() for p in run.model.parameters()])
-    assert np.array_equal(run.gradient.after.counts, LogHistogram.of(gradients).counts)
+    assert np.array_equal(run.gradient.after.bins(), LogHistogram.of(gradients).bins())
     assert run.gradient.shares([0.009, 0.011])[1] > run.gradient.shares([0.009, 0.011])[0]
     assert run.gradient.before.norm() == pytest.approx(run.branch.total_norm[-1], rel=0.02)
     there = run.gradient
@@ -378,3 +378,33 @@ def test_bad_arguments_are_named(options, error, match):
 def test_a_stream_without_batches_is_no_endless_wait():
     with pytest.raises(ValueError, match="one batch or more"):
         steered(batches=list).step()
+
+
+@pytest.mark.parametrize("skipped", [range(3, 5), range(2), range(6, 30)])
+def test_skipped_batches_are_left_out_and_the_others_move_up(skipped):
+    batches = noise(40)
+    run = steered(batches=lambda: batches)
+    run.skipped = skipped
+    run.step(8)
+    left = [batch for place, batch in enumerate(batches) if place not in skipped]
+    other = steered(batches=lambda: left)
+    other.step(8)
+    assert np.array_equal(run.branch.loss, other.branch.loss)
+    assert same(weights(run), weights(other))
+
+
+def test_what_is_skipped_is_a_setting_that_stays_and_that_a_bookmark_keeps():
+    run = steered()
+    run.step(4)
+    mark = run.bookmark()
+    run.skipped = range(2, 5)
+    run.rewind(2)
+    assert run.skipped == range(2, 5)
+    run.reset(mark)
+    assert run.skipped == range(0)
+
+
+@pytest.mark.parametrize("skipped", [3, [1, 2], range(0, 9, 2), range(-1, 3)])
+def test_what_is_no_range_of_places_cannot_be_skipped(skipped):
+    with pytest.raises(ValueError, match="skipped must be a range"):
+        steered().skipped = skipped

@@ -18,6 +18,9 @@ Every rule takes ``nonfinite``, which says what to do when a gradient holds an i
 ``torch.nn.utils.clip_grad_norm_`` does none of these: it multiplies all gradients by a coefficient
 of NaN or 0, so one bad number reaches every layer.
 
+Gradients that are shared out among ranks, as by FSDP2, are clipped as wholes: see ``sharded``. So
+on such a mesh every rank has to call ``clip_``.
+
 A rule knows itself: what it is called, which part of a gradient it bounds and by what, what it has
 seen, and how it is written down. Whoever records, draws, steers or saves asks it; so a new rule is
 one file here, and its tests.

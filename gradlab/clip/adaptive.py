@@ -11,6 +11,7 @@ from torch import Tensor
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, joined, scale_each_, tensor_norms, unit_norms
 from gradlab.clip.rule import EPS, Measured, Part, Rule, ratio
+from gradlab.clip.sharded import own_rows, spread_rows, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,12 +57,12 @@ class Adaptive(Rule):
         positive("eps", self.eps)
 
     def _measure(self, layers: list[Layer], dtype: torch.dtype) -> Measured:
-        units = unit_norms([layer.gradient for layer in layers], dtype)
+        units = _whole_units(layers, [layer.gradient for layer in layers], dtype)
         return Measured.of(units, tensor_norms(units, 2.0, dtype), 2.0, dtype)
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm
-        weights = unit_norms([layer.weight() for layer in layers], measured.dtype)
+        weights = _whole_units(layers, [layer.weight() for layer in layers], measured.dtype)
         norms, bounds = joined(measured.units, total.device), joined(weights, total.device)
         bounds = bounds.clamp(min=float(self.eps)).mul(float(self.clip_factor))
         over = (norms >= bounds) & total.isfinite()
@@ -69,5 +70,14 @@ class Adaptive(Rule):
         fired = ((factors < 1) & (norms > 0)).any()
         if not look or fired:
             sizes = [unit.numel() for unit in measured.units]
-            scale_each_([layer.gradient for layer in layers], factors.split(sizes))
+            each = zip(factors.split(sizes), layers, strict=True)
+            own = [own_rows(factor, layer.parameter) for factor, layer in each]
+            scale_each_([layer.gradient for layer in layers], own)
         return ratio(torch.linalg.vector_norm(norms * factors), total), fired
+
+
+def _whole_units(layers: list[Layer], held: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """The norms of the units of whole tensors, from what is held of them here."""
+    wholes = [layer.parameter for layer in layers]
+    here = zip(unit_norms(held, dtype), wholes, strict=True)
+    return whole([spread_rows(norms, tensor) for norms, tensor in here], wholes, 2.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from gradlab.clip.rule import Rule, kinds
 from gradlab.histogram import LogHistogram
+from gradlab.histogram.magnitudes import Magnitudes, totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +42,17 @@ class Effect:
     finite: NDArray[np.float64]
     factor: NDArray[np.float64]
 
-    def over(self, layer: str | None = None) -> Summary:
-        """The effect on one layer's gradient, or on the whole one (None).
+    def over(self, *layers: str) -> Summary:
+        """The effect on the gradients of some layers together, or on the whole one (none named).
 
         Raises:
             ValueError: there is no layer of that name.
         """
-        if layer is not None and layer not in self.layers:
-            raise ValueError(f"layer must be one of {', '.join(self.layers)}, got {layer!r}")
-        some = slice(None) if layer is None else [self.layers.index(layer)]
+        place = {layer: at for at, layer in enumerate(self.layers)} if layers else {}
+        for layer in layers:
+            if layer not in place:
+                raise ValueError(f"layer must be one of {', '.join(self.layers)}, got {layer!r}")
+        some = [place[layer] for layer in layers] if layers else slice(None)
         before = float(np.linalg.norm(self.norm_before[some]))
         after = float(np.linalg.norm(self.norm_after[some]))
         norms, finite = before * after, self.finite[some].sum()
@@ -87,33 +91,50 @@ def countable() -> list[type[Rule]]:
     return [kind for kind in kinds() if kind.part != "unit" and not kind.moves]
 
 
-def effect(rule: Rule, histograms: Mapping[str, LogHistogram]) -> Effect:
+class Counted:
+    """The histograms of many layers, made ready to be asked about rules again and again.
+
+    Args:
+        histograms: one for each layer, by name.
+    """
+
+    def __init__(self, histograms: Mapping[str, LogHistogram]) -> None:
+        self._histograms = histograms
+        self.layers = tuple(histograms)
+        self.nonzero, _, squares = totals(histograms.values())
+        self.norms: NDArray[np.float64] = np.sqrt(squares)
+        zeros = [one.zeros for one in histograms.values()]
+        self.finite: NDArray[np.float64] = self.nonzero + np.array(zeros, np.float64)
+
+    @cached_property
+    def magnitudes(self) -> Magnitudes:
+        """For rules on elements."""
+        return Magnitudes.of(self._histograms)
+
+
+def effect(rule: Rule, histograms: Counted | Mapping[str, LogHistogram]) -> Effect:
     """What ``rule`` would do to the gradient that ``histograms`` count.
 
     Args:
         rule: one that bounds the norm of everything or of each layer (2-norms), or each element.
-        histograms: one for each layer, by name.
+        histograms: one for each layer, by name, or those made ready.
 
     Raises:
         TypeError: another rule: it needs more than the histograms hold.
         ValueError: a norm rule with another norm than the 2-norm.
     """
-    counts = tuple(histograms.values())
-    norms = np.array([h.norm() for h in counts])
-    finite = np.array([h.finite for h in counts], np.float64)
     if rule.moves:
         raise TypeError(f"rule must have a fixed threshold, got {rule!r}")
+    held = histograms if isinstance(histograms, Counted) else Counted(histograms)
+    norms = held.norms
     if rule.part == "element":
-        after = np.array([h.norm_after_value_clip(rule.bound) for h in counts])
-        cosine = np.array([h.cosine_after_value_clip(rule.bound) for h in counts])
-        changed = finite * [h.fraction_above(rule.bound) for h in counts]
-        dot = np.nan_to_num(cosine) * norms * after
-        factor = np.full(len(counts), np.nan)
+        found = held.magnitudes.clamped(rule.bound)
+        after, dot, changed = np.sqrt(found.square[0]), found.dot[0], found.above[0]
+        factor = np.full(len(norms), np.nan)
     else:
-        total, each = np.array([np.linalg.norm(norms)]), norms[None]
-        found = rule.factors(torch.from_numpy(total), torch.from_numpy(each)).numpy()[0]
-        factor = found * np.ones(len(counts))
+        total = np.array([np.linalg.norm(norms)])
+        factors = rule.factors(torch.from_numpy(total), torch.from_numpy(norms[None]))
+        factor = factors.numpy()[0] * np.ones(len(norms))
         after, dot = norms * factor, norms**2 * factor
-        nonzero = finite - [h.zeros for h in counts]
-        changed = np.where(factor < 1, nonzero, 0.0)
-    return Effect(tuple(histograms), norms, after, dot, changed, finite, factor)
+        changed = np.where(factor < 1, held.nonzero, 0.0)
+    return Effect(held.layers, norms, after, dot, changed, held.finite, factor)

@@ -12,6 +12,8 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from gradlab.clip.sharded import gradient_of, is_shared, piece, whole
+
 Parameters: TypeAlias = Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
 
 
@@ -21,7 +23,8 @@ class Layer(NamedTuple):
     Args:
         name: as given, or ``parameter 3`` when only its place is known.
         parameter: whose ``.grad`` it is.
-        gradient: the memory of that gradient: ``.grad``, or the stored rows of a sparse one.
+        gradient: the memory of that gradient: ``.grad``, or the stored rows of a sparse one, or the
+            piece on this rank of one that is shared out.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Layer(NamedTuple):
         grad = self.parameter.grad
         if grad is not None and grad.is_sparse:
             return self.parameter.index_select(0, grad.indices()[0])
-        return self.parameter
+        return piece(self.parameter)
 
 
 def gather(parameters: Parameters) -> list[Layer]:
@@ -60,6 +63,8 @@ def gather(parameters: Parameters) -> list[Layer]:
         if grad is None:
             continue
         gradient = grad if grad.layout is torch.strided else _rows(name, parameter, grad)
+        if is_shared(grad) and grad.numel():
+            gradient = gradient_of(parameter)
         if gradient.numel():  # an empty tensor has no inf-norm and nothing to clip
             found.setdefault(id(parameter), Layer(name, parameter, gradient))
     return list(found.values())
@@ -73,6 +78,12 @@ def tensor_norms(tensors: Sequence[Tensor], norm_type: float, dtype: torch.dtype
         each = torch._foreach_norm(group, norm_type, dtype=wide)
         found.update(zip(map(id, group), each, strict=True))
     return [found[id(tensor)] for tensor in tensors]
+
+
+def layer_norms(layers: Sequence[Layer], norm_type: float, dtype: torch.dtype) -> list[Tensor]:
+    """The norm of each layer's gradient, also of one that is shared out among ranks."""
+    norms = tensor_norms([layer.gradient for layer in layers], norm_type, dtype)
+    return whole(norms, [layer.parameter for layer in layers], norm_type)
 
 
 def unit_norms(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:

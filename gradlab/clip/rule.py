@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 import torch
 from torch import Tensor
 
-from gradlab.clip.gradients import Layer, Parameters, gather, tensor_norms
+from gradlab.clip.gradients import Layer, Parameters, gather, layer_norms
+from gradlab.clip.sharded import is_shared, whole
 
 Policy = Literal["raise", "skip", "allow"]
 Part = Literal["everything", "layer", "unit", "element"]
@@ -241,7 +242,11 @@ class Rule(ABC):
             TypeError: ``parameters`` is none of the above, or a gradient is sparse in more than
                 its first dimension.
         """
-        layers = gather(parameters)
+        return self.clip_layers_(gather(parameters))
+
+    @torch.no_grad()
+    def clip_layers_(self, layers: list[Layer]) -> Clipped:
+        """What ``clip_`` did to layers that were gathered before."""
         if not layers:
             zero = torch.tensor(0.0)
             return Clipped(zero, torch.tensor(1.0), torch.tensor(False), zero.new_empty(0))
@@ -256,7 +261,7 @@ class Rule(ABC):
         return Clipped(measured.total_norm, coefficient, fired, measured.layer_norms)
 
     def _measure(self, layers: list[Layer], dtype: torch.dtype) -> Measured:
-        units = tensor_norms([layer.gradient for layer in layers], self._order, dtype)
+        units = layer_norms(layers, self._order, dtype)
         return Measured.of(units, units, self._order, dtype)
 
     @property
@@ -299,15 +304,19 @@ def _every_kind() -> Iterator[type[Rule]]:
 
 
 def _complaint(layer: Layer) -> NonFiniteGradient:
-    gradient = layer.gradient
-    nans, infs = int(gradient.isnan().sum()), int(gradient.isinf().sum())
-    what = f"{nans} NaN and {infs} infinite of {gradient.numel()} values"
+    here = torch.stack([layer.gradient.isnan().sum(), layer.gradient.isinf().sum()])
+    nans, infs = map(int, whole([here], [layer.parameter], 1.0)[0])
+    what = f"{nans} NaN and {infs} infinite of {_numel(layer)} values"
     return NonFiniteGradient(
         layer.name,
         f"the gradient of {layer.name}, shape {tuple(layer.parameter.shape)}, is not finite: "
         f"{what if nans or infs else 'its norm overflows float64'}. Nothing was changed; "
         f"nonfinite='skip' drops such a step, nonfinite='allow' leaves it as it is",
     )
+
+
+def _numel(layer: Layer) -> int:
+    return (layer.parameter if is_shared(layer.parameter) else layer.gradient).numel()
 
 
 def ratio(after: Tensor, before: Tensor) -> Tensor:

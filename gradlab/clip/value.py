@@ -13,6 +13,7 @@ from torch import Tensor
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, exceeding, grouped, joined
 from gradlab.clip.rule import Measured, Part, Rule, ratio
+from gradlab.clip.sharded import anywhere
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +55,8 @@ class ByValue(Rule):
         total, limit = measured.total_norm, float(self.clip_value)
         groups = list(grouped([layer.gradient for layer in layers]))
         over = [exceeding(group, limit) for group in groups]
-        fired = joined(over, total.device).any() & total.isfinite()
+        hit = joined(over, total.device).any() & total.isfinite()
+        fired = anywhere(hit, [layer.parameter for layer in layers])
         if not look:
             bound = torch.full_like(total, limit).where(total.isfinite(), inf)
             for layer in layers:

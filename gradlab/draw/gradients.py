@@ -35,7 +35,13 @@ class Magnitudes:
         self.after.set_data(np.asarray(after))
 
 
-def draw_magnitudes(axes: Axes, edges: ArrayLike, smallest_share: float, what: str) -> Magnitudes:
+def draw_magnitudes(
+    axes: Axes,
+    edges: ArrayLike,
+    smallest_share: float,
+    what: str,
+    names: tuple[str, str] = ("before", "after clipping"),
+) -> Magnitudes:
     """Draw an empty histogram of magnitudes; return the artists to fill and move.
 
     Args:
@@ -43,6 +49,7 @@ def draw_magnitudes(axes: Axes, edges: ArrayLike, smallest_share: float, what: s
         edges: (n + 1,) increasing positive magnitudes.
         smallest_share: where the vertical axis ends; half of it is the floor of the bars.
         what: the name of the quantity on the horizontal axis.
+        names: what the legend calls the two histograms.
     """
     edges = np.asarray(edges)
     floor = smallest_share / 2
@@ -50,11 +57,9 @@ def draw_magnitudes(axes: Axes, edges: ArrayLike, smallest_share: float, what: s
     axes.set(xscale="log", yscale="log", xlim=(edges[0], edges[-1]), ylim=(floor, 1.6))
     axes.set(xlabel=what, ylabel="share of the elements in each bar")
     before = axes.stairs(
-        nothing, edges, baseline=floor, fill=True, color=BEFORE, alpha=0.5, label="before"
+        nothing, edges, baseline=floor, fill=True, color=BEFORE, alpha=0.5, label=names[0]
     )
-    after = axes.stairs(
-        nothing, edges, baseline=floor, color=AFTER, linewidth=1.8, label="after clipping"
-    )
+    after = axes.stairs(nothing, edges, baseline=floor, color=AFTER, linewidth=1.8, label=names[1])
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1), borderaxespad=0.1)
     decades(axes)
     return Magnitudes(before, after, draw_marker(axes))

@@ -10,13 +10,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
-from gradlab.draw.figure import dress, powers_of_ten
-from gradlab.draw.style import THRESHOLD, abbreviated
+from gradlab.draw.figure import dress
+from gradlab.draw.style import THRESHOLD, abbreviated, legible
 
 COLUMNS = 500
 """The most columns that a picture tells apart; of more steps, several share one."""
@@ -30,11 +31,25 @@ class Layers:
 
     norms: AxesImage
     clipped: AxesImage
+    bar: Colorbar
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that ``move`` moves."""
         return (self.clipped,)
+
+    def measure(self, values: ArrayLike, what: str) -> None:
+        """Show another quantity, (n, layers), named ``what``; the picture must be redrawn."""
+        cells = columns(values, np.fmax).T
+        held = np.isfinite(cells) & (cells > 0)
+        low, high = (cells[held].min(), cells[held].max()) if held.any() else (1.0, 10.0)
+        high = high if high > low else 10 * low
+        shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * high, cells))
+        self.norms.set(data=shown, norm=LogNorm(low, high))
+        dress(self.bar.ax)
+        self.bar.ax.grid(False)
+        legible(self.bar.ax.xaxis)  # another norm has brought its own ticks
+        self.bar.set_label(what, loc="center")
 
     def move(self, clipped: ArrayLike | None) -> None:
         """Cover the cells that are clipped, (n, layers) of booleans; None: no cell of its own."""
@@ -43,8 +58,13 @@ class Layers:
             self.clipped.set_data(_covered(marks(clipped)))
 
 
-def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
-    """Draw the norm of each layer's gradient at each step as a colour, on a logarithmic scale.
+def draw_layers(
+    axes: Axes,
+    names: Sequence[str],
+    values: ArrayLike,
+    what: str = "norm of the layer's gradient",
+) -> Layers:
+    """Draw a norm or a ratio of each layer at each step as a colour, on a logarithmic scale.
 
     Where there are more steps than ``COLUMNS``, each column shows the largest of several: a spike
     never vanishes. Grey: no gradient. White: exactly zero. Black: infinite or NaN.
@@ -52,36 +72,29 @@ def draw_layers(axes: Axes, names: Sequence[str], norms: ArrayLike) -> Layers:
     Args:
         axes: empty axes; the first name is on top.
         names: of the layers.
-        norms: (n, layers); NaN where a layer had no gradient, inf where it was not finite.
+        values: (n, layers); NaN where a layer had no gradient, inf where it was not finite.
+        what: the name of the quantity.
     """
-    steps, layers = np.shape(norms)
-    cells = columns(norms, np.fmax).T
-    held = np.isfinite(cells) & (cells > 0)
-    low, high = (cells[held].min(), cells[held].max()) if held.any() else (1.0, 10.0)
-    high = high if high > low else 10 * low
+    steps, layers = np.shape(values)
     extent = (-0.5, steps - 0.5, layers - 0.5, -0.5)
     how: Any = {"aspect": "auto", "interpolation": "nearest", "extent": extent}
     colours = mpl.colormaps["viridis"].with_extremes(bad=_NO_GRADIENT, under="white", over="black")
-    shown = np.where(cells == 0, low / 10, np.where(np.isinf(cells), 10 * high, cells))
-    image = axes.imshow(shown, cmap=colours, norm=LogNorm(low, high), **how)
-    clipped = axes.imshow(_covered(np.zeros_like(cells.T)), **how)
+    nothing = np.zeros_like(columns(values, np.fmax))
+    image = axes.imshow(nothing.T, cmap=colours, norm=LogNorm(1, 10), **how)
+    clipped = axes.imshow(_covered(nothing), **how)
     axes.grid(False)
-    every = -(-layers // 20)  # more names are not legible at this height
+    label = -(-layers // 20)  # more names are not legible at this height
     axes.set_yticks(
-        np.arange(layers)[::every], [abbreviated(n) for n in names[::every]], fontsize=8
+        np.arange(layers)[::label], [abbreviated(n) for n in names[::label]], fontsize=8
     )
     together = _together(steps)
     axes.set_xlabel("step" + f" (each column: the largest of {together})" * (together > 1))
     figure = axes.figure
     assert isinstance(figure, Figure)
-    bar = figure.colorbar(
-        image, ax=axes, location="bottom", aspect=60, pad=0.02, format=powers_of_ten()
-    )
-    dress(bar.ax)
-    bar.ax.grid(False)
-    bar.update_ticks()
-    bar.set_label("norm of the layer's gradient", loc="center")
-    return Layers(image, clipped)
+    bar = figure.colorbar(image, ax=axes, location="bottom", aspect=60, pad=0.02)
+    drawn = Layers(image, clipped, bar)
+    drawn.measure(values, what)
+    return drawn
 
 
 def _covered(marks: NDArray[np.float64]) -> NDArray[np.uint8]:

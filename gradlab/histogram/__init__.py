@@ -5,6 +5,9 @@
 
 - ``log``: ``LogHistogram``, and the questions it answers
 - ``codes``: the bins: the top bits of a float32, and how they are counted
+- ``counting``: many tensors counted in one pass
+- ``sampling``: how a large tensor is counted from a part of it, and how sure that is
+- ``magnitudes``, ``scaled``: many histograms clamped, or scaled, at once
 - ``running``: quantiles of all numbers seen so far, in the same bins
 """
 

@@ -46,25 +46,26 @@ EDGES[-1] = 2.0**128
 """(16321,) float64: bin k holds the magnitudes from EDGES[k] up to, but without, EDGES[k + 1]."""
 
 
-class Counts(NamedTuple):
-    """Elements in each bin, (2, BINS) int64, positive then negative; and those in none."""
+class Found(NamedTuple):
+    """Which codes occur, (k,) uint16, increasing; and how often each, in the smallest type.
 
-    bins: NDArray[np.int64]
-    zeros: int
-    nonfinite: int
-
-
-def count(values: Tensor) -> Counts:
-    """How many of ``values`` are in each bin, zero, and not finite: every element once.
-
-    Args:
-        values: (n,) real floating, any dtype and device. Float64 magnitudes outside float32's range
-            go to the outermost bins.
+    One element in ``stride`` was looked at, and stands for so many.
     """
-    (table,) = tally([values])
-    return Counts(
-        table.reshape(2, _NEGATIVE)[:, :BINS].copy(), int(table[ZERO]), int(table[NONFINITE])
-    )
+
+    codes: NDArray[np.uint16]
+    counts: NDArray[np.unsignedinteger]
+    stride: int = 1
+
+
+def found_in(table: NDArray[np.int64], stride: int = 1) -> Found:
+    """What a table of (CODES,) counts holds."""
+    codes = np.flatnonzero(table != 0)
+    return Found(codes.astype(np.uint16), narrow(table[codes]), stride)
+
+
+def narrow(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    """The counts in the smallest type that holds them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:

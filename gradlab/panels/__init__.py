@@ -1,6 +1,7 @@
 """Panels: sliders over pictures, ready to be shown at the end of a cell.
 
 - ``threshold``: what would clipping at this threshold do to this gradient, or to a whole run?
+- ``history``: what happened in this run, step by step and layer by layer?
 - ``steer``: a machine with a throttle: what becomes of a run when its settings change?
 - ``sparsity``: which weights go, where, and what is left of the accuracy?
 
@@ -8,8 +9,9 @@
 lessons bring panels of their own.
 """
 
+from gradlab.panels.past import history
 from gradlab.panels.pruned import sparsity
 from gradlab.panels.steering import steer
 from gradlab.panels.thresholds import threshold
 
-__all__ = ["sparsity", "steer", "threshold"]
+__all__ = ["history", "sparsity", "steer", "threshold"]

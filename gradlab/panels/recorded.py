@@ -131,6 +131,12 @@ def _of_the_run(recording: Recording) -> str:
         first = recording.nonfinite.get(int(lost[0]))
         where = f"step {lost[0]}" + (f", in {first}" if first else "")
         said.append(f"Not finite (crosses): {lost.size:,} steps, the first {where}.")
+    strides = recording.histograms.strides
+    if strides.size and strides.max() > 1:
+        said.append(
+            f"Large layers are counted in a sample, one element in up to {strides.max():,}; norms "
+            "and largest elements are exact."
+        )
     if recording.skipped:
         said.append(f"The gradient scaler skipped {recording.skipped:,} more.")
     return " ".join(said)

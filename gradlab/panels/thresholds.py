@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import overload
 
 import ipywidgets
@@ -11,16 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gradlab.clip import ByNorm, ByValue, Rule
-from gradlab.clip.counted import Effect, Summary, countable, effect
+from gradlab.clip.counted import Counted, Effect, countable, effect
+from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
-from gradlab.histogram.log import merge, of_tensors
+from gradlab.histogram.log import of_tensors
+from gradlab.histogram.scaled import Scaled
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.panels.modules import by_module
+from gradlab.panels.moments import Moments
+from gradlab.panels.panel import Panel, log_slider, number
 from gradlab.panels.recorded import Recorded
+from gradlab.panels.words import effect_in_words, how_sure, left_out
 from gradlab.recording import Recording
 
 ALL = "all layers"
+MOMENTS = "g² / v, as SPAM"
 
 Clip = Rule | type[Rule]
 
@@ -29,12 +36,16 @@ Clip = Rule | type[Rule]
 def threshold(gradients: Recording, *, clip: Clip | None = None) -> Recorded: ...
 @overload
 def threshold(
-    gradients: nn.Module | Mapping[str, Tensor | LogHistogram], *, clip: Clip | None = None
+    gradients: nn.Module | Mapping[str, Tensor | LogHistogram],
+    *,
+    clip: Clip | None = None,
+    moments: Mapping[str, LogHistogram] | None = None,
 ) -> Threshold: ...
 def threshold(
     gradients: nn.Module | Mapping[str, Tensor | LogHistogram] | Recording,
     *,
     clip: Clip | None = None,
+    moments: Mapping[str, LogHistogram] | None = None,
 ) -> Threshold | Recorded:
     """A panel that shows a gradient, or a whole run's, clipped at the threshold on its slider.
 
@@ -49,11 +60,15 @@ def threshold(
             changes.
         clip: what the panel starts with: a rule such as ``ByNorm(0.5)``, or its class for a
             threshold that suits the gradients. None: ``ByNorm`` for a recording, ``ByValue`` for
-            one gradient.
+            one gradient, and with ``moments`` these.
+        moments: of one gradient, how large its elements are to Adam's own average: g^2/v, by layer
+            name, as in ``recording.moment_histograms[step]``. They are one more choice of what to
+            clip: the threshold of SPAM and StableAdamW.
 
     Raises:
         ValueError: there is no gradient, all of it is zero or non-finite, or ``clip`` is none of
-            the panel's rules, or clips by value and the recording has no histograms.
+            the panel's rules, or clips by value and the recording has no histograms, or
+            ``moments`` is given with a recording, or of a layer that ``gradients`` lacks.
         TypeError: ``gradients`` is something else.
 
     Note:
@@ -66,32 +81,55 @@ def threshold(
             f"clip must be one of {', '.join(kind.__name__ for kind in kinds)}, got {clip!r}"
         )
     if isinstance(gradients, Recording):
+        if moments:
+            raise ValueError(
+                "moments must be None with a recording; look into one step of it: "
+                "threshold(recording.histograms[step], moments=recording.moment_histograms[step])"
+            )
         return Recorded(gradients, kinds, clip or ByNorm)
-    return Threshold(_histograms(gradients), kinds, clip or ByValue)
+    histograms = _histograms(gradients)
+    unknown = [name for name in moments or {} if name not in histograms]
+    if unknown:
+        raise ValueError(f"moments must be of layers in gradients, got {unknown[0]!r}")
+    return Threshold(histograms, kinds, clip, moments or {})
 
 
 class Threshold(Panel):
     """See ``threshold``."""
 
     def __init__(
-        self, histograms: dict[str, LogHistogram], kinds: Sequence[type[Rule]], clip: Clip
+        self,
+        histograms: dict[str, LogHistogram],
+        kinds: Sequence[type[Rule]],
+        clip: Clip | None,
+        moments: Mapping[str, LogHistogram],
     ) -> None:
-        self._histograms = histograms
+        self._histograms, self._counted = histograms, Counted(histograms)
         self._rules = {kind.label: kind for kind in kinds}
-        self._views = {ALL: merge(histograms), **histograms}
-        whole = self._views[ALL]
+        self._modules = by_module(list(histograms))
+        self._places = {name: place for place, name in enumerate(histograms)}
+        self._members = [self._at(some) for some in self._modules.values()]
+        self._views: dict[tuple[str, ...], LogHistogram] = {}
+        whole = self._view(())
+        merged = {name: self._view(tuple(some)) for name, some in self._modules.items()}
+        self._merged = Counted(merged)
         if not whole.norm() > 0:
             raise ValueError("gradients must hold a finite element other than zero")
         norm, high = whole.norm(), 2 * whole.quantile(1)
         low = max(whole.quantile(0.01), 1e-7 * high)
         self._edges = np.geomspace(low, high, 4 * round(np.log2(high / low)) + 1)
-        self._counted = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
-        self._held = {name: h for name, h in histograms.items() if h.finite}
+        self._bounds = np.append(0, self._edges[1:])  # the first bar holds all that is smaller
 
-        self.clip = ipywidgets.Dropdown(
-            options=list(self._rules), value=clip.label, description="clip"
-        )
-        self.layer = ipywidgets.Dropdown(options=list(self._views), description="show")
+        choices = [*self._rules, *[MOMENTS] * bool(moments)]
+        first = clip.label if clip else MOMENTS if moments else ByValue.label
+        self.clip = ipywidgets.Dropdown(options=choices, value=first, description="clip")
+        self.module = ipywidgets.Dropdown(options=[ALL, *self._modules], description="show")
+        self.layer = ipywidgets.Dropdown(options=[ALL], description="layer")
+        self._list()
+        grouped = len(self._modules) < len(histograms)
+        if not grouped:
+            self.module.layout.display = "none"
+            self.layer.description = "show"
         elements, norms = (low, high, whole.quantile(0.9)), (1e-3 * norm, 10 * norm, norm / 3)
         ways = {k.bound_name: elements if k.part == "element" else norms for k in kinds}
         if isinstance(clip, Rule):
@@ -99,74 +137,116 @@ class Threshold(Panel):
             at = clip.bound
             ways[clip.bound_name] = min(lowest, at), max(highest, at), at
         self.thresholds = {name: log_slider(name, *way) for name, way in ways.items()}
-        controls = [self.clip, self.layer, *self.thresholds.values()]
-        super().__init__(controls, self._picture(lowest_norm=1e-3 * norm))
+        picture = self._picture(1e-3 * norm, moments)
+        controls = [self.clip, self.module, self.layer, *self.thresholds.values()]
+        super().__init__(controls, picture)
 
     @property
     def threshold(self) -> ipywidgets.FloatLogSlider:
         """The slider of the rule that is chosen."""
+        if self.clip.value == MOMENTS:
+            return self.moments.slider
         return self.thresholds[self._rules[self.clip.value].bound_name]
 
-    def _picture(self, lowest_norm: float) -> LivePicture:
+    def _picture(self, lowest_norm: float, moments: Mapping[str, LogHistogram]) -> LivePicture:
         figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
-        norms = [view.norm() for view in self._views.values()]
-        finite = self._views[ALL].finite
+        finite = self._counted.finite.sum()
         self.bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
-        self.norms = draw_norms(right, list(self._views), norms, lowest_norm)
-        return LivePicture(figure, [*self.bars.artists, *self.norms.artists])
+        rows = self._rows(self._counted.norms)
+        norms = [float(np.linalg.norm(rows)), *rows]
+        self.norms = draw_norms(right, [ALL, *self._modules], norms, lowest_norm)
+        self._faces = {False: ([left, right], [*self.bars.artists, *self.norms.artists])}
+        self._face: bool | None = None
+        if moments:
+            others = figure.subplots(
+                ncols=2, width_ratios=(3, 2), subplot_kw={"axes_class": StyledAxes}
+            )
+            self.moments = Moments(list(others), moments, self._modules)
+            self.thresholds[self.moments.slider.description] = self.moments.slider
+            self._faces[True] = self.moments.axes, list(self.moments.artists)
+        return LivePicture(figure, [one for _, moving in self._faces.values() for one in moving])
+
+    def _turn(self, face: bool) -> None:
+        """Show the gradient, or (True) its elements beside Adam's moments."""
+        if self._face is face:
+            return
+        self._face = face
+        for which, (axes, moving) in self._faces.items():
+            for artist in (*axes, *moving):
+                artist.set_visible(which is face)
+        if len(self._faces) > 1:
+            self.picture.redraw()
 
     def show(self) -> str:
         """Clip the shown layers' histograms at the slider's threshold."""
         slider = self.threshold
         for other in self.thresholds.values():
             other.layout.display = None if other is slider else "none"
+        if self._listed != self.module.value:
+            self._list()
+        self._turn(self.clip.value == MOMENTS)
+        if self.clip.value == MOMENTS:
+            return self.moments.show(self._chosen(), self._row(self._chosen()))
         rule = self._rules[self.clip.value].bounded(slider.value)
-        by_value, would = rule.part == "element", effect(rule, self._histograms)
-
-        view = self._views[self.layer.value]
-        self.bars.move(view.shares(self._counted), self._shares_after(rule, would))
-        row = list(self._views).index(self.layer.value)
-        self.norms.move([would.over().norm_after, *would.norm_after], row)
+        by_value, chosen = rule.part == "element", self._chosen()
+        view = self._view(chosen)
+        if by_value:
+            would = effect(rule, self._merged)
+            rows, after = would.norm_after, view.shares(self._bounds, clip_value=rule.bound)
+            summary = effect(rule, {"chosen": view}).over()
+        else:
+            would = effect(rule, self._counted)
+            rows, after = self._rows(would.norm_after), self._scaled_shares(would, chosen)
+            summary = would.over(*chosen)
+        self.bars.move(view.shares(self._bounds), after)
+        self.norms.move([float(np.linalg.norm(rows)), *rows], self._row(chosen))
         label = f"{slider.description} = {number(slider.value)}"
         self.bars.marker.move(slider.value if by_value else None, label)
         self.norms.marker.move(None if by_value else slider.value, label)
-        summary = would.over(None if self.layer.value == ALL else self.layer.value)
-        return f"{label}: {_effect_in_words(summary, by_value)}{_left_out(view)}"
+        sure = how_sure(view, slider.value) if by_value else ""
+        return f"{label}: {effect_in_words(summary, by_value)}{sure}{left_out(view)}"
 
-    def _shares_after(self, rule: Rule, would: Effect) -> NDArray[np.float64]:
-        """Shares of the shown layers' elements in each bar after clipping."""
-        view, edges = self._views[self.layer.value], self._counted
-        if rule.part == "element":
-            return view.shares(edges, clip_value=rule.bound)
-        factor = dict(zip(would.layers, would.factor, strict=True))
+    def _list(self) -> None:
+        """Offer the layers of the chosen module."""
+        self._listed = self.module.value
+        self.layer.options = [ALL, *self._modules.get(self._listed, self._histograms)]
+
+    def _chosen(self) -> tuple[str, ...]:
+        """The layers that are shown; none named: all."""
         if self.layer.value != ALL:
-            return view.shares(edges / factor[self.layer.value])
-        if rule.part == "everything":
-            return view.shares(edges / would.factor[0])
-        counts = [h.finite * h.shares(edges / factor[name]) for name, h in self._held.items()]
-        total: NDArray[np.float64] = np.sum(counts, axis=0)
-        return total / view.finite
+            return (self.layer.value,)
+        return tuple(self._modules.get(self.module.value, ()))
 
+    def _view(self, chosen: tuple[str, ...]) -> LogHistogram:
+        """The chosen layers in one histogram."""
+        if chosen not in self._views:
+            some = [self._histograms[name] for name in chosen or self._histograms]
+            self._views[chosen] = some[0] if len(some) == 1 else LogHistogram.merged(some)
+        return self._views[chosen]
 
-def _effect_in_words(summary: Summary, by_value: bool) -> str:
-    if not summary.fraction > 0:
-        return f"nothing is clipped. The norm stays {number(summary.norm_before)}."
-    verb = "clipped" if by_value else "scaled down"
-    return (
-        f"{percent(summary.fraction)} of the elements are {verb}. "
-        f"Norm {number(summary.norm_before)} → {number(summary.norm_after)}. "
-        f"Angle to the gradient before: {summary.degrees:.1f}° (cosine {summary.cosine:.3f})."
-    )
+    def _rows(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of norms by layer, that of each module."""
+        return np.array([np.linalg.norm(norms[some]) for some in self._members])
 
+    def _row(self, chosen: tuple[str, ...]) -> int:
+        """Where the chosen layers stand among the norms."""
+        groups = enumerate(self._modules.values(), 1)
+        return next(row for row, some in groups if chosen[0] in some) if chosen else 0
 
-def _left_out(view: LogHistogram) -> str:
-    """What a logarithmic axis cannot show."""
-    parts = []
-    if view.zeros:
-        parts.append(f"{percent(view.zeros / view.numel)} are exactly zero")
-    if view.nonfinite:
-        parts.append(f"{view.nonfinite:,} are infinite or NaN")
-    return f" Not in the picture: {' and '.join(parts)}." if parts else ""
+    def _scaled_shares(self, would: Effect, chosen: tuple[str, ...]) -> NDArray[np.float64]:
+        """Shares of the chosen layers' elements in each bar, each layer times its own factor."""
+        view, places = self._view(chosen), self._at(chosen or would.layers)
+        factor = would.factor[places]
+        if np.ptp(factor) == 0:
+            return view.shares(self._bounds / factor[0])
+        return self._scaled.counts(would.factor, places) / view.finite
+
+    def _at(self, names: Iterable[str]) -> NDArray[np.int64]:
+        return np.array([self._places[name] for name in names])
+
+    @cached_property
+    def _scaled(self) -> Scaled:
+        return Scaled(list(self._histograms.values()), self._edges)
 
 
 def _histograms(gradients: object) -> dict[str, LogHistogram]:

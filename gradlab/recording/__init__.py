@@ -6,10 +6,11 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 (``suggest``) and what its own rule was (``judge``).
 
 - ``record``, ``recorder``: around the loop, and at the optimizer
-- ``looking``, ``updates``, ``waiting``, ``counting``, ``precision``: on the device of the gradients
+- ``ranks``: one recording of a run on many ranks
+- ``looking``, ``updates``, ``waiting``, ``precision``: on the device of the gradients
 - ``journal``, ``histograms``: what has been read back
-- ``recording``: the plain data, and its questions; ``counterfactual``, ``compared``, ``magnitudes``
-  and ``suggestion`` answer them
+- ``recording``: the plain data, and its questions; ``counterfactual``, ``compared`` and
+  ``suggestion`` answer them
 - ``optimizers``, ``culprits``: what a threshold is to an optimizer; which layer spends the norm
 - ``storage``, ``export``: files, data frames, TensorBoard; ``logs``: norms that others logged
 """

@@ -28,7 +28,7 @@ _PLAIN = (
     "update_norms",
     "moment_ratios",
 )
-_COUNTED = ("steps", "ends", "codes", "counts")
+_COUNTED = ("steps", "ends", "codes", "counts", "strides")
 
 
 def packed(recording: Recording) -> dict[str, NDArray[Any]]:
@@ -36,6 +36,7 @@ def packed(recording: Recording) -> dict[str, NDArray[Any]]:
     return (
         {name: np.asarray(getattr(recording, name)) for name in _PLAIN}
         | {f"histograms_{name}": getattr(recording.histograms, name) for name in _COUNTED}
+        | {f"moments_{name}": getattr(recording.moment_histograms, name) for name in _COUNTED}
         | {
             "layers": np.array(recording.layers, np.str_),
             "clip": np.array(json.dumps(recording.clip and recording.clip.to_dict())),
@@ -57,6 +58,8 @@ def unpacked(found: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     layers = tuple(found["layers"].tolist())
     bad = zip(found["nonfinite_steps"].tolist(), found["nonfinite_layers"].tolist(), strict=True)
     plain: dict[str, Any] = {name: found[name] for name in _PLAIN}
+    every = np.ones_like(found["histograms_ends"])  # written before there were samples
+    found = {"histograms_strides": every, **found}
     counted = {name: found[f"histograms_{name}"] for name in _COUNTED}
     clip = json.loads(str(found["clip"]))
     return {
@@ -68,4 +71,13 @@ def unpacked(found: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         "learning_rate": found["learning_rate"],
         "nonfinite": dict(bad),
         "histograms": Histograms(layers=layers, **counted),
+        **_moments(layers, found),
     }
+
+
+def _moments(layers: tuple[str, ...], found: Mapping[str, NDArray[Any]]) -> dict[str, Histograms]:
+    """Nothing, where it was written before they were counted."""
+    if "moments_steps" not in found:
+        return {}
+    counted = {name: found[f"moments_{name}"] for name in _COUNTED}
+    return {"moment_histograms": Histograms(layers=layers, **counted)}

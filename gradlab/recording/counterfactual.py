@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradlab.clip import Rule
 from gradlab.histogram.log import RELATIVE_ERROR
-from gradlab.recording.magnitudes import Magnitudes
+from gradlab.histogram.magnitudes import Magnitudes
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,9 +57,13 @@ def tensorboard(recording: Recording, folder: str | PathLike[str]) -> None:
         for tag, values in scalars.items():
             for step in np.flatnonzero(~np.isnan(values)).tolist():
                 writer.add_scalar(tag, values[step], step)
-        for step, each in recording.histograms.items():
-            for name, histogram in each.items():
-                writer.add_histogram_raw(f"gradient/{name}", **_raw(histogram), global_step=step)
+        for kind, counted in (
+            ("gradient", recording.histograms),
+            ("g2_over_v", recording.moment_histograms),
+        ):
+            for step, each in counted.items():
+                for name, histogram in each.items():
+                    writer.add_histogram_raw(f"{kind}/{name}", **_raw(histogram), global_step=step)
 
 
 def _looked(recording: Recording) -> Iterator[tuple[str, NDArray[np.float64]]]:
@@ -80,7 +84,7 @@ def _at_all_steps(recording: Recording, values: NDArray[np.float64]) -> NDArray[
 def _raw(histogram: LogHistogram) -> dict[str, Any]:
     """The finite elements in TensorBoard's words: filled buckets, and the gaps between them."""
     edges = EDGES[::_MERGED]
-    positive, negative = histogram.counts.reshape(2, -1, _MERGED).sum(axis=-1)
+    positive, negative = histogram.bins().reshape(2, -1, _MERGED).sum(axis=-1)
     positive[0] += histogram.zeros
     counts = np.concatenate([negative[::-1], positive])
     lows = np.concatenate([-edges[:0:-1], edges[:-1]])

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.codes import BINS, CODES, NONFINITE, ZERO
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +27,7 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
         ends: (m, L) int64; where each layer's codes end. They begin where those before it end.
         codes: (K,) uint16, as in ``histogram.codes``; increasing within each layer.
         counts: (K,) unsigned; how many elements have each code.
+        strides: (m, L) int64; one element in so many of each layer was looked at; 1: every one.
     """
 
     layers: tuple[str, ...]
@@ -35,6 +35,7 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
     ends: NDArray[np.int64]
     codes: NDArray[np.uint16]
     counts: NDArray[np.unsignedinteger]
+    strides: NDArray[np.int64]
 
     @classmethod
     def of(cls, layers: tuple[str, ...], step: int, found: Mapping[str, Found]) -> Histograms:
@@ -47,22 +48,25 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
             np.cumsum(lengths, dtype=np.int64)[None],
             np.concatenate([np.zeros(0, np.uint16), *(one.codes for one in held)]),
             np.concatenate([np.zeros(0, np.uint8), *(one.counts for one in held)]),
+            np.array([[found[n].stride if n in found else 1 for n in layers]], np.int64),
         )
 
     @classmethod
     def joined(cls, layers: tuple[str, ...], parts: Sequence[Histograms]) -> Histograms:
         """One after the other; ``layers`` begin with those of each part."""
         starts = np.cumsum([0, *(len(part.codes) for part in parts)])
-        ends = [np.zeros((0, len(layers)), np.int64)]
+        ends, strides = ([np.zeros((0, len(layers)), np.int64)] for _ in range(2))
         for part, start in zip(parts, starts, strict=False):
             new = len(layers) - len(part.layers)
             ends.append(start + np.pad(part.ends, ((0, 0), (0, new)), "edge"))
+            strides.append(np.pad(part.strides, ((0, 0), (0, new)), constant_values=1))
         return cls(
             layers,
             np.array([step for part in parts for step in part], np.int64),
             np.concatenate(ends),
             np.concatenate([np.zeros(0, np.uint16), *(part.codes for part in parts)]),
             np.concatenate([np.zeros(0, np.uint8), *(part.counts for part in parts)]),
+            np.concatenate(strides),
         )
 
     def __len__(self) -> int:
@@ -84,17 +88,15 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
     @property
     def nbytes(self) -> int:
         """Bytes held, all arrays together."""
-        return self.steps.nbytes + self.ends.nbytes + self.codes.nbytes + self.counts.nbytes
+        held = self.steps, self.ends, self.codes, self.counts, self.strides
+        return sum(array.nbytes for array in held)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """(m, L) int64: where each layer's codes begin."""
-        return np.append(0, self.ends.ravel()[:-1]).reshape(self.ends.shape)
+        return np.append(0, self.ends.ravel())[:-1].reshape(self.ends.shape)
 
     def _at(self, row: int, column: int) -> LogHistogram:
         """The histogram of one layer at the step of one row; empty where there was no gradient."""
         held = slice(self.starts[row, column], self.ends[row, column])
-        table = np.zeros(CODES, np.int64)
-        table[self.codes[held]] = self.counts[held]
-        bins = table.reshape(2, -1)[:, :BINS].copy()
-        return LogHistogram(bins, int(table[ZERO]), int(table[NONFINITE]))
+        return LogHistogram(self.codes[held], self.counts[held], int(self.strides[row, column]))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import Rule
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.optimizers import plain
 from gradlab.recording.recording import Recording
@@ -47,6 +47,7 @@ class Detail(NamedTuple):
     """The closer look at one step; ``sizes`` has a row for each of ``Sizes``."""
 
     histograms: Histograms
+    moments: Histograms
     sizes: NDArray[np.float64]
 
 
@@ -89,18 +90,22 @@ class Journal:
         self,
         found: Mapping[str, Found],
         sizes: Sizes,
+        moments: Mapping[str, Found] = {},
         *,
         last: bool = False,
     ) -> None:
         """Write down the details of the newest step; those of the ``last`` one stay in any case."""
         step, wanted = len(self.rows) - 1, True
         histograms = Histograms.of(tuple(self.sizes), step, found)
-        while len(self.details) > 1 and self._bytes() + histograms.nbytes > self.memory:
+        squares = Histograms.of(tuple(self.sizes), step, moments)
+        new = histograms.nbytes + squares.nbytes
+        while len(self.details) > 1 and self._bytes() + new > self.memory:
             self.details = self.details[::2]
             self.every *= 2
             wanted = last or step % self.every == 0
         if wanted:
-            self.details.append(Detail(histograms, np.stack([self.spread(one) for one in sizes])))
+            spread = np.stack([self.spread(one) for one in sizes])
+            self.details.append(Detail(histograms, squares, spread))
 
     def recording(self, clip: Rule | None) -> Recording:
         """All of it, as plain data."""
@@ -127,6 +132,7 @@ class Journal:
             norms_after=after,
             update_norms=updates,
             moment_ratios=ratios,
+            moment_histograms=Histograms.joined(layers, [one.moments for one in self.details]),
         )
 
     def spread(self, norms: Mapping[str, float]) -> NDArray[np.float64]:
@@ -134,7 +140,7 @@ class Journal:
         return np.array([norms.get(layer, nan) for layer in self.sizes], np.float64)
 
     def _bytes(self) -> int:
-        return sum(one.histograms.nbytes for one in self.details)
+        return sum(one.histograms.nbytes + one.moments.nbytes for one in self.details)
 
 
 def _stacked(rows: Sequence[NDArray[np.float64]], width: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from torch.optim import LBFGS, Optimizer
 from gradlab.arguments import whole
 from gradlab.clip import Rule
 from gradlab.recording.journal import Journal
+from gradlab.recording.ranks import is_sharded, refuse_flat
 from gradlab.recording.recorder import Recorder
 
 MEMORY = 128 * 2**20
@@ -24,6 +25,7 @@ def record(
     memory: int = MEMORY,
     scaler: torch.amp.GradScaler | None = None,
     updates: bool = False,
+    exact: bool = False,
 ) -> Recorder:
     """A context manager that clips and records the gradients at each ``optimizer.step()``.
 
@@ -40,22 +42,31 @@ def record(
             skips.
         updates: at the steps with histograms, measure also what the optimizer did to the weights.
             Each such step copies the weights for a moment, so that needs their memory once more.
+        exact: count every element of a gradient for the histograms. Else a layer of 32,768 elements
+            or more is counted from a sample of 16,384, whose shares and quantiles are as sure as
+            ``LogHistogram.fraction_interval`` says; norms and largest elements are exact in any
+            case.
 
     Returns:
         A ``Recorder``; ``.recording`` is what was recorded, at any time.
 
     Raises:
         TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``: it computes
-            several gradients for one step.
+            several gradients for one step; or ``model`` is sharded by FSDP's first version.
         ValueError: ``every`` or ``memory`` is below 1, there is no parameter of ``model`` to
-            update, or ``scaler`` or ``updates`` is given without an optimizer; on entering, another
-            recorder has one of the same steps to clip.
+            update, ``scaler`` or ``updates`` is given without an optimizer, or ``scaler`` with
+            sharded parameters; on entering, another recorder has one of the same steps to clip, or
+            another rank gave other arguments.
+        RuntimeError: on entering, another rank opens no recorder within five minutes.
         NonFiniteGradient: in the loop, from a rule that raises. What was recorded stays.
 
     Note:
         Do not clip yourself inside: you would clip twice, and the recorder would measure what your
         clipping left. Gradient accumulation, ``scaler.unscale_`` and ``optimizer.step(closure)``
-        need nothing; the recorder sees what the optimizer is about to use.
+        need nothing; the recorder sees what the optimizer is about to use. In a process group every
+        rank opens a recorder, with the same arguments, and each then has the whole recording. Under
+        FSDP2 and tensor parallelism the steps with histograms wait for the device, since the ranks
+        give each other their counts.
 
     >>> from gradlab import clip
     >>> model = torch.nn.Linear(2, 1)
@@ -83,5 +94,11 @@ def record(
         raise ValueError("scaler must be None without an optimizer, whose steps it skips, got one")
     if optimizer is None and updates:
         raise ValueError("updates must be False without an optimizer, which makes them, got True")
+    refuse_flat(model)
+    if scaler is not None and is_sharded(dict(model.named_parameters())):
+        raise ValueError(
+            "scaler must be None where parameters are sharded: each rank would skip steps by its "
+            "own part of the gradient; train in bfloat16, which needs none"
+        )
     journal = Journal(whole("every", every), whole("memory", memory))
-    return Recorder(model, optimizer, clip, journal, scaler, updates)
+    return Recorder(model, optimizer, clip, journal, scaler, updates, exact)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from math import inf, nan
@@ -16,13 +15,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradlab.clip import ByNorm, Clipped, NonFiniteGradient, Rule
-from gradlab.clip.gradients import gather
+from gradlab.clip.gradients import Layer, gather
 from gradlab.recording.journal import Journal
-from gradlab.recording.looking import look, look_at_last, norms
+from gradlab.recording.looking import gradient_norms, look, look_at_last
 from gradlab.recording.optimizers import settings_of
 from gradlab.recording.precision import unscale_, watching_skips
+from gradlab.recording.ranks import agree, is_sharded, unwrapped
 from gradlab.recording.recording import Recording
-from gradlab.recording.updates import Weights, copied, moment_ratios, update_norms
+from gradlab.recording.updates import Weights, copied, moments, update_norms
 from gradlab.recording.waiting import Pending, read_back
 
 _MEASURE = ByNorm(inf, nonfinite="allow")
@@ -46,9 +46,10 @@ class Recorder:
         journal: Journal,
         scaler: torch.amp.GradScaler | None,
         updates: bool,
+        exact: bool,
     ) -> None:
-        self._model, self._optimizer, self._scaler = model, optimizer, scaler
-        self._updates = updates
+        self._model, self._optimizer, self._scaler = unwrapped(model), optimizer, scaler
+        self._updates, self._exact = updates, exact
         self._before: Weights = {}
         self._clip, self._journal = clip, journal
         self._updated: list[Tensor] = []
@@ -59,7 +60,16 @@ class Recorder:
         self._watch()
 
     def __enter__(self) -> Recorder:
-        mine = set(map(id, self._watch().values()))
+        watched = self._watch()
+        agree(
+            clip=self._clip,
+            every=self._journal.every,
+            memory=self._journal.memory,
+            updates=self._updates,
+            exact=self._exact,
+            layers=[(name, *weight.shape) for name, weight in watched.items()],
+        )
+        mine = set(map(id, watched.values()))
         for other in _active:
             if other._optimizer is self._optimizer and mine & set(map(id, other._watch().values())):
                 which = "model" if self._optimizer is None else "optimizer"
@@ -88,13 +98,27 @@ class Recorder:
     ) -> None:
         self._open.close()
         self._read_back()
-        look_at_last(self._journal, self._layers, self._clip or _MEASURE)
+        if error is None or not is_sharded(self._layers):  # or the other ranks may be gone
+            look_at_last(self._journal, self._layers, self._clip or _MEASURE, self._exact)
 
     @property
     def recording(self) -> Recording:
         """What was recorded until now, also inside the loop; later steps do not change it."""
         self._read_back()
         return self._journal.recording(self._clip and self._clip.with_bound(self._clip.bound))
+
+    def use(self, clip: Rule) -> None:
+        """Clip by this rule; for loops that say how to clip only when they have begun.
+
+        Raises:
+            ValueError: there have been steps already, and they were clipped by another, or not.
+        """
+        begun = self._waiting or self._journal.rows
+        if repr(self._clip) != repr(clip) and (self._clip or begun):
+            raise ValueError(
+                f"clip must stay what it was at the first step, {self._clip}, got {clip}"
+            )
+        self._clip = self._clip or clip
 
     def clip_(self) -> Tensor:
         """The norm of the whole gradient, before it was clipped and recorded just now.
@@ -163,14 +187,14 @@ class Recorder:
         watched = self._watch()
         layers = gather(watched.items())
         number = len(self._journal.rows) + len(self._waiting)
-        closer = look(watched, layers) if number % self._journal.every == 0 else None
+        closer = look(watched, layers, self._exact) if number % self._journal.every == 0 else None
         complaint = None
         try:
-            clipped = _clip_(rule, watched)
+            clipped = _clip_(rule, layers)
         except NonFiniteGradient as error:
-            clipped, complaint = _MEASURE.clip_(watched.items()), error
+            clipped, complaint = _MEASURE.clip_layers_(layers), error
         if closer and rule.part != "everything":
-            closer = closer._replace(after=norms([layer.gradient for layer in layers]))
+            closer = closer._replace(after=gradient_norms(layers))
         names, found_inf = [layer.name for layer in layers], getattr(optimizer, "found_inf", None)
         self._waiting.append(Pending(self._rate(optimizer), names, clipped, found_inf, closer))
         if complaint:
@@ -185,10 +209,9 @@ class Recorder:
         if before:
             last = self._waiting.pop()
             assert last.look is not None
-            measured = last.look._replace(
-                updates=update_norms(self._layers, before),
-                ratios=moment_ratios(self._layers, optimizer),
-            )
+            ratios, found = moments(self._layers, optimizer, self._exact)
+            updates = update_norms(self._layers, before)
+            measured = last.look._replace(updates=updates, ratios=ratios, moments=found)
             self._waiting.append(last._replace(look=measured))
 
     def _rate(self, optimizer: Optimizer | None) -> float | Tensor:
@@ -237,10 +260,10 @@ class Recorder:
         self._journal.skipped += 1
 
 
-def _clip_(rule: Rule, watched: Mapping[str, Tensor]) -> Clipped:
+def _clip_(rule: Rule, layers: list[Layer]) -> Clipped:
     """What the rule did, with 2-norms also where it goes by others."""
     if getattr(rule, "norm_type", 2.0) == 2:
-        return rule.clip_(watched.items())
-    measured = _MEASURE.clip_(watched.items())
-    did = rule.clip_(watched.items())
+        return rule.clip_layers_(layers)
+    measured = _MEASURE.clip_layers_(layers)
+    did = rule.clip_layers_(layers)
     return replace(measured, coefficient=did.coefficient, fired=did.fired)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from gradlab.arguments import positive, whole
 from gradlab.clip import Rule
+from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
 from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
-from gradlab.recording.magnitudes import Magnitudes
+from gradlab.recording.ranks import writes
 from gradlab.recording.storage import read, write
 from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
@@ -55,6 +56,8 @@ class Recording:
         moment_ratios: (m, L) float64; sqrt(mean(g^2 / v)) of the gradients that it was given, to
             its own average v of their squares; NaN: not measured, or it has none (Adam and its
             kin do).
+        moment_histograms: step -> layer -> ``LogHistogram`` of g^2 / v of each element; where
+            ``moment_ratios`` are known.
     """
 
     layers: tuple[str, ...]
@@ -74,9 +77,14 @@ class Recording:
     moment_ratios: NDArray[np.float64]
     optimizer: Mapping[str, Any] | None
     learning_rate: NDArray[np.float64]
+    moment_histograms: Histograms = field(default_factory=lambda: Histograms.joined((), []))
 
     def __post_init__(self) -> None:
-        for value in (*vars(self).values(), *vars(self.histograms).values()):
+        for value in (
+            *vars(self).values(),
+            *vars(self.histograms).values(),
+            *vars(self.moment_histograms).values(),
+        ):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
 
@@ -222,12 +230,13 @@ class Recording:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
 
         What ``folder`` held before is replaced at the very end: a crash at any point leaves a
-        recording that loads, the old one or the new one.
+        recording that loads, the old one or the new one. Of several ranks, rank 0 writes.
 
         Raises:
             OSError: the disk refuses.
         """
-        write(folder, packed(self))
+        if writes():
+            write(folder, packed(self))
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas data frame, one row for each step and layer that had a gradient.
@@ -244,24 +253,29 @@ class Recording:
     def to_tensorboard(self, folder: str | PathLike[str]) -> None:
         """Write an event file that TensorBoard reads: norms, coefficient and histograms.
 
+        Of several ranks, rank 0 writes.
+
         Raises:
             ImportError: tensorboard is not installed.
         """
-        tensorboard(self, folder)
+        if writes():
+            tensorboard(self, folder)
 
     def __repr__(self) -> str:
         finite = self.total_norm[np.isfinite(self.total_norm)]
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
+        sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
         by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
-            f"histograms at {len(self.histograms):,} steps)"
+            f"histograms at {len(self.histograms):,} steps{sampled})"
         )
 
     @cached_property
     def _magnitudes(self) -> Magnitudes:
-        return Magnitudes(self.histograms)
+        held = self.histograms
+        return Magnitudes(held.codes, held.counts, held.ends)
 
 
 def _ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

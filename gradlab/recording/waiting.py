@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradlab.clip import Clipped
-from gradlab.recording.counting import Found
+from gradlab.histogram.codes import Found
 from gradlab.recording.journal import Journal, Sizes
 
 
@@ -23,6 +23,7 @@ class Look(NamedTuple):
         after: of the gradients after clipping; None: to be had from those before.
         updates: norms of what the step added to the weights; empty where that is not measured.
         ratios: of the gradients to the optimizer's moments; likewise.
+        moments: read the counts of ``g^2 / v`` back; likewise.
     """
 
     found: Callable[[], list[Found]]
@@ -30,6 +31,7 @@ class Look(NamedTuple):
     after: list[Tensor] | None
     updates: dict[str, Tensor] = {}  # noqa: RUF012 - it is a default, and nobody writes into it
     ratios: dict[str, Tensor] = {}  # noqa: RUF012
+    moments: dict[str, Callable[[], list[Found]]] = {}  # noqa: RUF012
 
 
 class Pending(NamedTuple):
@@ -78,7 +80,8 @@ def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
             if not look.after or not coefficient:
                 after = {name: norm * coefficient for name, norm in norms.items()}
             found = dict(zip(names, look.found(), strict=True))
-            journal.look(found, Sizes(weights, after, updates, ratios))
+            moments = {name: read()[0] for name, read in look.moments.items()}
+            journal.look(found, Sizes(weights, after, updates, ratios), moments)
 
 
 def _named(names: Iterable[str], numbers: Iterator[float]) -> dict[str, float]:

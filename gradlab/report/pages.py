@@ -22,6 +22,7 @@ from gradlab.draw.figure import StyledAxes, blank_figure, settle
 from gradlab.draw.recorded import draw_recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, own, threshold
+from gradlab.recording.ranks import writes
 
 Width = Literal["column", "page"]
 
@@ -103,7 +104,7 @@ def save(
 
     Text in a PDF is text in TrueType fonts, as journals ask for; a PNG has 300 pixels to the inch.
     The same recording makes the same file. It is complete or it is not there: an older one is
-    replaced at the very end.
+    replaced at the very end. Of several ranks, rank 0 writes.
 
     Args:
         recording: as for ``figure``.
@@ -120,6 +121,8 @@ def save(
         raise ValueError(f"path must end in .pdf or .png, got {str(path)!r}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {str(path)!r}")
+    if not writes():
+        return path
     kind, file = path.suffix.lower(), io.BytesIO()
     _write(figure(recording, clip=clip, width=width), file, kind)
     half = path.with_name(f".{path.name}.part")

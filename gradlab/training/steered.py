@@ -30,7 +30,8 @@ class Steered:
     futures from step 30. Nothing is random between them: the weights, the optimizer's state, the
     place in the stream of batches, torch's random numbers and what the clip rule has seen all go
     back, so that with the same settings the same numbers come again, bit for bit on a CPU. The
-    settings, ``learning_rate`` and ``clip``, do not: they stay where the hand has put them.
+    settings, ``learning_rate``, ``clip`` and ``skipped``, do not: they stay where the hand has put
+    them.
 
     Args:
         model: on the device of the batches; trained in place.
@@ -84,7 +85,7 @@ class Steered:
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         first = positive("the learning rate of optimizer", rates[0])
         self._rates = [rate / first for rate in rates]
-        self.learning_rate, self.clip = first, clip
+        self.learning_rate, self.clip, self.skipped = first, clip, range(0)
         self.branches: tuple[Branch, ...] = (Branch(),)
         self.ahead = 0
         self.every = whole("every", every)
@@ -112,6 +113,17 @@ class Steered:
         if clip is not None and clip.nonfinite != "raise":
             raise ValueError(f"clip must have nonfinite='raise', got {clip.nonfinite!r}")
         self._clip = clip
+
+    @property
+    def skipped(self) -> range:
+        """Places in the stream, from 0, whose batches are left out; the later ones move up."""
+        return self._skipped
+
+    @skipped.setter
+    def skipped(self, skipped: range) -> None:
+        if not isinstance(skipped, range) or skipped.step != 1 or skipped.start < 0:
+            raise ValueError(f"skipped must be a range of places, 0 or more, got {skipped!r}")
+        self._skipped = skipped
 
     @property
     def branch(self) -> Branch:
@@ -168,7 +180,7 @@ class Steered:
         self.model.train()
         try:
             with self.random.own():
-                batch = self._stream.batch(self.position)
+                batch = self._stream.batch(self._place())
                 way: Any = {"clip": clip or ByNorm(inf), "loss": self._loss, "watch": watch}
                 did = step(self.model, self.optimizer, batch, **way)
         except NonFiniteGradient:
@@ -221,7 +233,7 @@ class Steered:
 
     def bookmark(self) -> Bookmark:
         """The whole run as it is now: state, settings and branches, to ``reset`` to."""
-        names = ("branches", "ahead", "every", "learning_rate", "clip", "_kept")
+        names = ("branches", "ahead", "every", "learning_rate", "clip", "skipped", "_kept")
         return Bookmark({name: getattr(self, name) for name in names}, self._state())
 
     def reset(self, to: Bookmark | None = None) -> None:
@@ -234,6 +246,11 @@ class Steered:
         for name, value in to.attributes.items():
             setattr(self, name, value)
         self._restore(to.state)
+
+    def _place(self) -> int:
+        """Of the next batch in the stream."""
+        here, skipped = self.position, self.skipped
+        return here + (len(skipped) if here >= skipped.start else 0)
 
     def _state(self) -> State:
         return State.of(self.model, self.optimizer, self.random, self.clip, self.gradient)

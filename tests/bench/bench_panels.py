@@ -14,8 +14,8 @@ from timing import machine, table
 from gradlab import panels
 from gradlab.course import models
 from gradlab.course.lessons import cliff, plane, race, rules, samples
+from gradlab.histogram.counting import count
 from gradlab.recording import Recording
-from gradlab.recording.counting import count
 from gradlab.recording.histograms import Histograms
 from gradlab.training.run import Run
 

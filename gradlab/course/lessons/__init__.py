@@ -4,6 +4,7 @@ In a lesson stand what it measures, how that is drawn (``picture``), its panels 
 grid of runs (``experiment``) and its claims (``claims``). A lesson imports the instrument and what
 lessons run on, and nothing of another lesson. Its ``__init__`` names what notebooks use.
 
+- ``broken_runs``: training scripts with one fault each, and a clinic to name it in
 - ``cliff``: the loss of the smallest recurrent network, and a step off its wall
 - ``growth``: a gradient sent back through many layers, and through time
 - ``plane``: clipping a gradient of two numbers
@@ -16,6 +17,7 @@ lessons run on, and nothing of another lesson. Its ``__init__`` names what noteb
 - ``averaging``: averages of the weights and augmented pictures, with clipping and without
 - ``report_card``: the ledger of claims, to filter and open
 - ``scenes``: readers of small scenes: who needs clipping, and what else would have helped
+- ``spikes``: a loss spike: which sign warns, and six treatments from before it
 """
 
 from __future__ import annotations

@@ -244,3 +244,25 @@ def attentions() -> "SearchStrategy[tuple[Any, ...]]":
     drawn = st.one_of([shaped(*each) for each in shapes])
     # small numbers: the answer is a difference of larger ones, and is to be right to 1e-6
     return drawn.map(lambda tensors: (tensors[0] / 4, tensors[1] / 8, tensors[2] / 8))
+
+
+@cache
+def random_chains() -> "SearchStrategy[tuple[Any, ...]]":
+    """A gain, a width and a depth."""
+    from hypothesis import strategies as st
+
+    gains = one_of(1.0, 2.0, 0.5, 1.5)
+    return st.tuples(gains, st.integers(1, 9), st.integers(1, 8))
+
+
+@cache
+def skewed() -> "SearchStrategy[tuple[Any, ...]]":
+    """A frequent gradient that points back, a long one that points forward, and its share."""
+    from hypothesis import strategies as st
+
+    def forward(drawn: tuple[int, float, int]) -> tuple[float, float, float]:
+        common, share, more = drawn
+        return float(common), common * (1 - share) / share + more / 2, share
+
+    shares = one_of(0.25, 0.5, 0.75, 0.2, 0.1)
+    return st.tuples(st.integers(1, 8), shares, st.integers(1, 20)).map(forward)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from math import inf
 
 import ipywidgets
 import numpy as np
 
 from gradlab.arguments import whole, within
-from gradlab.course.lessons.cliff.picture import draw_fall, draw_path, draw_profile, draw_surface
+from gradlab.course.lessons.cliff.picture import (
+    draw_fall,
+    draw_path,
+    draw_profile,
+    draw_relief,
+    draw_surface,
+    seen,
+)
 from gradlab.course.lessons.cliff.surface import (
     Descent,
     Floats,
@@ -43,9 +51,10 @@ def panel(
 ) -> Cliff:
     """A panel that walks down the loss of a one-unit RNN, with and without clipping by norm.
 
-    Left the loss over the network's two parameters; right a cut along the first step, and the loss
-    after every step. All paths of all settings are walked by autograd, in one batch, when a start
-    is first chosen (about half a second); a slider then only looks them up.
+    Above the loss over the network's two parameters, as a map and as a landscape; below a cut along
+    the first step, and the loss after every step. All paths of all settings are walked by autograd,
+    in one batch, when a start is first chosen (about half a second); a slider then only looks them
+    up.
 
     Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
     networks", section 2.3 and figure 6; clipping is their Algorithm 1.
@@ -86,8 +95,7 @@ class Cliff(Panel):
         max_norm: float,
         steps: int,
     ) -> None:
-        self._starts = starts
-        self._walked: dict[str, Walks] = {}
+        self._starts = {name: (float(w), float(b)) for name, (w, b) in starts.items()}
         self.start = ipywidgets.Dropdown(options=list(starts), description="start")
         self.learning_rate = _settings("learning rate", learning_rate)
         self.max_norm = _settings("max_norm", max_norm)
@@ -96,40 +104,31 @@ class Cliff(Panel):
         super().__init__(controls, self._picture())
 
     def _picture(self) -> LivePicture:
-        figure, (map_, above, spare, below) = subplots(
-            9.4, 4.8, nrows=2, ncols=2, width_ratios=(5, 4)
-        )
-        spare.remove()
-        grid = map_.get_gridspec()
-        assert grid is not None
-        map_.set_subplotspec(grid[:, 0])  # one tall map beside two curves
-        w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
-        self.mark = draw_surface(map_, w, b, surface(w, b))
-        self.cut = draw_profile(above, _FAR, _HIGHEST)
-        draw_fall(below, STEPS, _HIGHEST)
+        figure, (map_, side, cut, fall) = subplots(9.6, 7.2, nrows=2, ncols=2, height_ratios=(4, 3))
+        w, b, heights = _landscape()
+        self.mark = draw_surface(map_, w, b, heights)
+        rows = slice(None, None, 8)
+        self.mark_aside = draw_relief(side, w, b[rows], heights[rows])
+        self._frame = np.transpose([side.get_xlim(), side.get_ylim()])
+        self.cut = draw_profile(cut, _FAR, _HIGHEST)
+        draw_fall(fall, STEPS, _HIGHEST)
         looks = (("no clipping", THRESHOLD), ("clipped", AFTER))
         self.paths = [draw_path(map_, *look) for look in looks]
-        self.landings = [draw_path(above, *look) for look in looks]
-        self.falls = [draw_path(below, *look) for look in looks]
+        self.aside = [draw_path(side, *look) for look in looks]
+        self.landings = [draw_path(cut, *look) for look in looks]
+        self.falls = [draw_path(fall, *look) for look in looks]
         draw_legend(map_, "lower left")
-        paths = [*self.paths, *self.landings, *self.falls]
+        paths = [*self.paths, *self.aside, *self.landings, *self.falls]
         artists = [artist for path in paths for artist in path.artists]
-        return LivePicture(figure, [self.mark, *self.cut.artists, *artists])
-
-    def _walk(self, name: str) -> Walks:
-        """All paths from a start, walked when it is first chosen."""
-        if name not in self._walked:
-            start, rates = self._starts[name], np.array(_SETTINGS)[:, None]
-            bounds = np.array([*_SETTINGS, inf])
-            self._walked[name] = descend(start, rates, bounds, STEPS), profile(start, _FAR)
-        return self._walked[name]
+        return LivePicture(figure, [self.mark, self.mark_aside, *self.cut.artists, *artists])
 
     def show(self) -> str:
         """Look up the two paths of these settings."""
-        walks, ground = self._walk(self.start.value)
+        walks, ground = _walk(self._starts[self.start.value])
         w, b = walks.points[0, 0, 0]
         loss, norm = float(walks.losses[0, 0, 0]), float(walks.norms[0, 0, 0])
         self.mark.set_data([w], [b])
+        self.mark_aside.set_data(*seen([w], [b], [loss]))
         self.cut.move(ground, loss - norm * _FAR)
 
         rate, bound, steps = self.learning_rate.value, self.max_norm.value, self.steps.value
@@ -150,10 +149,14 @@ class Cliff(Panel):
         )
 
     def _move(self, path: int, points: Floats, losses: Floats) -> str:
-        """Move one path in all three pictures; say where it ends."""
+        """Move one path in all four pictures; say where it ends."""
         end, there = last_seen(points, WINDOW)
-        away = float(np.linalg.norm(points[-1] - points[0]))
-        self.paths[path].move(points[:, 0], points[:, 1], end, away=None if there else away)
+        far = float(np.linalg.norm(points[-1] - points[0]))
+        away = None if there else far
+        self.paths[path].move(points[:, 0], points[:, 1], end, away=away)
+        x, y = seen(points[:, 0], points[:, 1], losses)
+        stop, here = last_seen(np.stack([x, y], -1), self._frame)
+        self.aside[path].move(x, y, stop, away=None if here else far)
         first = float(np.linalg.norm(points[1] - points[0]))
         landing, near = last_seen([(0, losses[0]), (first, losses[1])], _CUT_WINDOW)
         self.landings[path].move([0, first], losses[:2], landing, away=None if near else first)
@@ -162,7 +165,21 @@ class Cliff(Panel):
         w, b = points[-1]
         out = "" if there else "out of the picture, "
         place = f"{out}at w = {number(w)}, b = {number(b)}"
-        return f"{place}, {number(away)} from the start, loss {number(losses[-1])}"
+        return f"{place}, {number(far)} from the start, loss {number(losses[-1])}"
+
+
+@cache
+def _landscape() -> tuple[Floats, Floats, Floats]:
+    """The grid's w and b, and the loss over it."""
+    w, b = np.linspace(WINDOW[0], WINDOW[1], 321).T
+    return w, b, surface(w, b)
+
+
+@lru_cache(maxsize=8)
+def _walk(start: tuple[float, float]) -> Walks:
+    """All paths from a start, walked when it is first chosen."""
+    rates, bounds = np.array(_SETTINGS)[:, None], np.array([*_SETTINGS, inf])
+    return descend(start, rates, bounds, STEPS), profile(start, _FAR)
 
 
 def _count(steps: int) -> str:

@@ -128,6 +128,42 @@ def _name(
     )
 
 
+def seen(w: ArrayLike, b: ArrayLike, height: ArrayLike) -> NDArray[np.float64]:
+    """Where a point of the surface is in the picture of ``draw_relief``, (2, ...).
+
+    Seen from the side of large b: there w grows to the left, and what has a large b is in front.
+    """
+    w, b, height = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (w, b, height)))
+    return np.stack([-w - 0.25 * b, -0.5 * b + 3.2 * height])
+
+
+def draw_relief(axes: Axes, w: ArrayLike, b: ArrayLike, loss: ArrayLike) -> Line2D:
+    """Draw a loss over two parameters as a landscape; return the mark of the start, to be moved.
+
+    Args:
+        axes: empty axes.
+        w: (m,) increasing.
+        b: (n,) increasing: one line each, the largest in front.
+        loss: (n, m).
+    """
+    rows = np.asarray(b)
+    lines = seen(w, rows[:, None], np.asarray(loss))
+    for row, x, y in zip(rows, *lines, strict=True):
+        look: Any = {"zorder": 2 + row / 10}
+        axes.fill_between(x, seen(0, row, 0)[1], y, facecolor="white", linewidth=0, **look)
+        axes.plot(x, y, color=_LEVEL, linewidth=0.7, **look)
+    axes.grid(False)
+    axes.set(xticks=[], yticks=[], xlabel="← weight w grows to the left")
+    axes.set_ylabel("loss ↑    (bias b: larger is nearer)", fontsize=9)
+    axes.set_title("The same loss from the side")
+    (left, low), (right, high) = lines.min((1, 2)), lines.max((1, 2))
+    axes.set(xlim=(left - 0.45, right + 0.1), ylim=(low - 0.15, high + 0.1))
+    (start,) = axes.plot(
+        [], [], "s", color="black", markersize=7, markerfacecolor="white", zorder=4
+    )
+    return start
+
+
 @dataclass(frozen=True)
 class Profile:
     """The artists of ``draw_profile``."""

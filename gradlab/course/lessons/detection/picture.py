@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -85,11 +86,8 @@ class View:
                 x, y = corners[k, 0], corners[k, 1]
                 text.set_position((np.clip(x, 0, 0.93), np.clip(y, 0.05, 1)))
                 text.set_text(f"{scores[k]:.2f}")
-                text.set_bbox(_label(_RIGHT if right[k] else _WRONG))
-
-
-def _label(color: str) -> dict[str, object]:
-    return {"facecolor": color, "edgecolor": "none", "pad": 1, "boxstyle": "square,pad=0.1"}
+                box: Any = text.get_bbox_patch()
+                box.set_facecolor(_RIGHT if right[k] else _WRONG)
 
 
 def outlines(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,9 +119,10 @@ def draw_view(axes: Axes) -> View:
     legend = axes.legend(loc="lower center", ncols=4, handlelength=1.4, columnspacing=1.2)
     legend.set_in_layout(False)
     legend.get_lines()[0].set_color("#888888")  # white on white
+    box = {"edgecolor": "none", "linewidth": 1, "boxstyle": "square,pad=0.1"}
+    place: Any = {"va": "bottom", "ha": "left", "visible": False}
     scores = tuple(
-        axes.text(0, 0, "", fontsize=8, color="black", va="bottom", ha="left", visible=False)
-        for _ in range(_NAMED)
+        axes.text(0, 0, "", fontsize=8, color="black", bbox=box, **place) for _ in range(_NAMED)
     )
     true, gone, right, wrong = lines
     return View(picture, true, gone, right, wrong, scores)

@@ -12,6 +12,8 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
+from gradlab.draw.style import AFTER, BEFORE, decades
+
 
 def draw_plane(axes: Axes, reach: float) -> None:
     """Make empty axes a plane from -``reach`` to ``reach`` both ways, its units equally long."""
@@ -135,3 +137,56 @@ def draw_compass(axes: Axes, directions: ArrayLike, by_value: str, by_norm: str)
     (kept,) = axes.plot([], [], "o", color=by_norm, markersize=9)
     (here,) = axes.plot([], [], "o", color=by_value, markersize=9)
     return Compass(curve, here, kept)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The artists of ``draw_turns``."""
+
+    chosen: Line2D
+    here: Line2D
+
+    @property
+    def artists(self) -> tuple[Artist, ...]:
+        """All that a panel may move."""
+        return self.chosen, self.here
+
+    def move(self, degrees: ArrayLike, place: int) -> None:
+        """Show another draw's curve, (n,), with a dot at one of its places."""
+        turned = np.asarray(degrees)
+        self.chosen.set_ydata(turned)
+        sizes = np.asarray(self.chosen.get_xdata())
+        self.here.set_data([sizes[place]], [turned[place]])
+
+
+def draw_turns(
+    axes: Axes, sizes: ArrayLike, *, others: ArrayLike, farthest: ArrayLike, random: ArrayLike
+) -> Turns:
+    """Draw how far clipping turns n numbers, over n; return what to move.
+
+    Args:
+        axes: empty axes.
+        sizes: (n,) increasing.
+        others: (draws, n): degrees, drawn thinly.
+        farthest: (n,): the farthest that is possible, degrees.
+        random: (n,): where a random direction is, degrees.
+    """
+    along = np.asarray(sizes)
+    axes.set(xscale="log", xlim=(along[0], along[-1]), ylim=(-2, 94))
+    axes.set(xlabel="numbers in the gradient (n)", ylabel="turned by clipping (degrees)")
+    axes.set_yticks(range(0, 91, 15))
+    decades(axes)
+    axes.plot(along, np.asarray(random), color=BEFORE, linestyle="--", label="a random direction")
+    axes.plot(
+        along,
+        np.asarray(farthest),
+        color="black",
+        linewidth=1.2,
+        label="the farthest, arccos(1/√n)",
+    )
+    for turned in np.asarray(others):
+        axes.plot(along, turned, color="#C9D6DF", linewidth=0.7)
+    (chosen,) = axes.plot(along, 0 * along, color=AFTER, label="this gradient, signs only")
+    (here,) = axes.plot(along[:1], [0], "o", color=AFTER, markersize=9, markeredgecolor="white")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    return Turns(chosen, here)

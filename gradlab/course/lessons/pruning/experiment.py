@@ -7,7 +7,8 @@ For each seed S1's network is trained as long as S1 trains it. Each cell then as
 - ``"alone"``: accuracy with one layer pruned and the others left;
 - ``"printed"``: what S1's listing does, to the letter;
 - ``"steps"``: what a training step costs with masks, and in half precision;
-- ``"speed"``: size, time and accuracy with weights set to zero, and with channels taken out.
+- ``"speed"``: size, time and accuracy with weights set to zero, and with channels taken out;
+- ``"rewound"``: half as long, pruned, and trained on from its last, early, first or other weights.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from typing import Any
 from gradlab import prune
 from gradlab.course import data, device
 from gradlab.course.lessons.pruning.questions import GRADUAL, IMPORTANCES, QUESTIONS, trained
+from gradlab.course.lessons.pruning.rewinding import rewound
 from gradlab.course.sweep import Experiment
+
+ASKED = {**QUESTIONS, "rewound": rewound}
+"""By part: what is asked of a trained network."""
 
 
 def cells(budget: str) -> list[dict[str, Any]]:
@@ -43,7 +48,8 @@ def cells(budget: str) -> list[dict[str, Any]]:
     ]
     alone = [{"part": "alone", "importance": c} for c in ("magnitude", "gradient")]
     others = [{"part": part} for part in ("printed", "steps", "speed")]
-    questions = [*one_shot, *tuned, *alone, *others]
+    again = {"part": "rewound", "steps": steps // 2}  # it trains seven times
+    questions: list[dict[str, Any]] = [*one_shot, *tuned, *alone, *others, again]
     return [{"seed": seed} | common | asked for seed in range(seeds) for asked in questions]
 
 
@@ -55,7 +61,7 @@ def measure(cell: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = ("seed", "data", "width", "batch_size", "steps")
     network = trained(*(cell[name] for name in names))
-    return QUESTIONS[cell["part"]](network, cell)
+    return ASKED[cell["part"]](network, cell)
 
 
 EXPERIMENT = Experiment(

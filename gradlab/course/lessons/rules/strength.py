@@ -22,7 +22,7 @@ from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer, Rule
 from gradlab.clip.counted import effect
 from gradlab.clip.gradients import gather, unit_norms
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.log import merge, of_tensors
+from gradlab.histogram.log import of_tensors
 
 Vector = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Parts:
     @cached_property
     def elements(self) -> LogHistogram:
         """All layers' elements in one histogram."""
-        return merge(self.histograms)
+        return LogHistogram.merged(self.histograms.values())
 
     @cached_property
     def layers(self) -> Vector:

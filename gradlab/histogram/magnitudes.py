@@ -1,19 +1,19 @@
 """Many histograms clamped at once: what a slider asks of all steps and layers.
 
-The counts stay where they are, in ``Histograms``. Beside them stand sums up to every sixteenth
-one, so that a threshold costs the same few look-ups in each histogram, however full it is.
+The counts stay where they are. Beside them stand sums up to every sixteenth one, so that a
+threshold costs the same few look-ups in each histogram, however full it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram.codes import BINS, CODES, EDGES
-from gradlab.histogram.log import mean, mean_square
-from gradlab.recording.histograms import Histograms
+from gradlab.histogram.log import LogHistogram, mean, mean_square
 
 _BLOCK = 16
 _NEGATIVE = CODES // 2  # the first code of a negative element
@@ -58,18 +58,42 @@ class _Blocks(NamedTuple):
 
 
 class Magnitudes:
-    """Histograms, ready to be clamped at any value."""
+    """Histograms of the layers of some steps, ready to be clamped at any value.
 
-    def __init__(self, histograms: Histograms) -> None:
-        self._histograms = histograms
-        rows, layers = histograms.ends.shape
-        each = [_blocks(histograms, row) for row in range(rows)]
+    Args:
+        codes: (K,) uint16, as in ``histogram.codes``; increasing within each histogram.
+        counts: (K,) unsigned; how many elements have each code.
+        ends: (m, L); where the codes of each histogram end, one after the other, row by row.
+    """
+
+    def __init__(
+        self,
+        codes: NDArray[np.uint16],
+        counts: NDArray[np.unsignedinteger],
+        ends: NDArray[np.int64],
+    ) -> None:
+        self._codes, self._counts = codes, counts
+        rows, layers = ends.shape
+        starts = np.append(0, ends.ravel())[:-1].reshape(ends.shape)
+        each = [_blocks(codes, counts, *pair) for pair in zip(starts, ends, strict=True)]
+        for row, blocks in enumerate(each):
+            each[row] = blocks._replace(runs=blocks.runs + 2 * layers * row)
         if not each:
             nowhere, nothing = np.zeros(0, np.int64), np.zeros((3, 0))
             each = [_Blocks(nowhere, nowhere, nowhere, nothing, nothing)]
         self._all = _Blocks(*(np.concatenate(part, axis=-1) for part in zip(*each, strict=True)))
         self._keys = self._all.runs * _NEGATIVE + self._bins(self._all.starts)
         self._shape = rows, layers, 2
+
+    @classmethod
+    def of(cls, histograms: Mapping[str, LogHistogram]) -> Magnitudes:
+        """Those of the layers of one step."""
+        each = histograms.values()
+        return cls(
+            np.concatenate([np.zeros(0, np.uint16), *(one.codes for one in each)]),
+            np.concatenate([np.zeros(0, np.uint8), *(one.counts for one in each)]),
+            np.cumsum([len(one.codes) for one in each], dtype=np.int64)[None],
+        )
 
     def clamped(self, clip_value: float) -> Clamped:
         """What ``x -> min(max(x, -clip_value), clip_value)`` does to each gradient."""
@@ -91,9 +115,9 @@ class Magnitudes:
         block = block[held]
         places = self._all.starts[block, None] + np.arange(_BLOCK)
         inside = places < self._all.stops[block, None]
-        places = np.minimum(places, len(self._histograms.codes) - 1)
+        places = np.minimum(places, len(self._codes) - 1)
         bins = self._bins(places)
-        counts = self._histograms.counts[places] * inside
+        counts = self._counts[places] * inside
         whole = np.where(bins < k, counts, 0.0)
         partial = part * np.where(bins == k, counts, 0).sum(-1)
         found = np.zeros_like(self._all.totals)
@@ -103,29 +127,43 @@ class Magnitudes:
         return found
 
     def _bins(self, places: NDArray[np.int64]) -> NDArray[np.uint16]:
-        return self._histograms.codes[places] & np.uint16(_NEGATIVE - 1)
+        return self._codes[places] & np.uint16(_NEGATIVE - 1)
 
 
-def _blocks(histograms: Histograms, row: int) -> _Blocks:
+def totals(histograms: Iterable[LogHistogram]) -> NDArray[np.float64]:
+    """(3, L): elements, sum of magnitudes and of squares of each; of what is finite, not zero."""
+    each = list(histograms)
+    owners = np.repeat(np.arange(len(each)), [len(one.codes) for one in each])
+    codes = np.concatenate([np.zeros(0, np.uint16), *(one.codes for one in each)])
+    counts = np.concatenate([np.zeros(0, np.uint8), *(one.counts for one in each)])
+    powers = _POWERS[:, codes & np.uint16(_NEGATIVE - 1)] * counts
+    return np.stack([np.bincount(owners, power, len(each)) for power in powers])
+
+
+def _blocks(
+    codes: NDArray[np.uint16],
+    counts: NDArray[np.unsignedinteger],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> _Blocks:
     """The blocks of one step."""
-    ends, starts = histograms.ends[row], histograms.starts[row]
     here = slice(starts[0], ends[-1]) if len(ends) else slice(0)
     layers = np.arange(len(ends)) * CODES
-    keys = histograms.codes[here] + np.repeat(layers, ends - starts)
+    keys = codes[here] + np.repeat(layers, ends - starts)
     finite = np.array([0, BINS, _NEGATIVE, _NEGATIVE + BINS])
     bounds = np.searchsorted(keys, layers[:, None] + finite).reshape(-1, 2)
     numbers = -(-np.diff(bounds).ravel() // _BLOCK)
     runs = np.repeat(np.arange(len(bounds)), numbers)
     within = np.arange(len(runs)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
     first = bounds[runs, 0] + _BLOCK * within
-    powers = _POWERS[:, keys % _NEGATIVE] * histograms.counts[here]
+    powers = _POWERS[:, keys % _NEGATIVE] * counts[here]
     grid = np.zeros((3, len(bounds), int(numbers.max(initial=0)) + 1))
     if len(first):  # what lies between the runs is zero or not finite: it has no powers
         grid[:, runs, within + 1] = np.add.reduceat(powers, first, axis=1)
     sums = np.cumsum(grid, axis=-1)  # of each run for itself: no large number eats a small one
     start = here.start or 0
     return _Blocks(
-        runs + row * len(bounds),
+        runs,
         start + first,
         start + np.minimum(first + _BLOCK, bounds[runs, 1]),
         sums[:, runs, within],

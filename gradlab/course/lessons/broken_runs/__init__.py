@@ -1,0 +1,14 @@
+"""Broken runs: training scripts with one fault each, seen through the instrument's panels.
+
+- ``scripts``: three that work; ``faults``: the lines to change; ``running``: what becomes of them
+- ``signs``: what gives each fault away, as a number; ``health``, ``suspects``: who shows which
+- ``replies``, ``listing``, ``controls``: the clinic, in which the reader names the fault
+"""
+
+from gradlab.course.lessons.broken_runs.controls import Ward
+from gradlab.course.lessons.broken_runs.health import checkup
+from gradlab.course.lessons.broken_runs.running import run
+from gradlab.course.lessons.broken_runs.scripts import network
+from gradlab.course.lessons.broken_runs.suspects import table
+
+__all__ = ["Ward", "checkup", "network", "run", "table"]
