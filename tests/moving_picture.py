@@ -1,0 +1,118 @@
+"""Make the README's moving picture: the threshold panel of notebook 02 while its slider moves.
+
+    python tests/moving_picture.py [FILE]
+
+Each frame is the panel's own picture, with its menu and slider above and its sentence below, drawn
+as they stand at that moment.
+"""
+
+import argparse
+import io
+import textwrap
+from pathlib import Path
+
+import torch
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+from torch.nn import functional as F
+
+from gradlab import panels, training
+from gradlab.course import data, device, models
+
+FILE = Path(__file__).parents[1] / "notebooks" / "02_clipping.webp"
+WIDTH = 1200  # pixels; the page of a README is 800 to 900 wide
+BAR, FOOT = 64, 92  # above and below the picture
+INK, PALE, THUMB = "#1f2328", "#c4c9cf", "#2196f3"
+FRAME, PAUSE = 60, 1400  # milliseconds
+ROUTES = (("by value", (0.0, -1.6)), ("by norm", (1.7, 0.5)))
+"""Each rule, and from where to where its threshold goes and back, in decades."""
+
+
+def gradient():
+    """The gradient of notebook 02: a VGG network on photographs, one step into its training."""
+    device.seed(0)
+    photographs = data.load("patches")
+    network = models.vgg(depth=11, width=16)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    for _ in training.steps(network, optimizer, photographs.batches(64, seed=0, steps=1)):
+        pass
+    images, labels = next(photographs.batches(64, seed=1))
+    optimizer.zero_grad()
+    F.cross_entropy(network(images), labels).backward()
+    return network
+
+
+def frames(network):
+    """Pictures of the panel as its slider moves, and for how long each is seen."""
+    panel = panels.threshold(network)
+    for name, (start, end) in ROUTES:
+        panel.clip.value = name
+        slider = panel.threshold
+        stops = [k for k in range(steps(slider) + 1) if end <= slider.min + slider.step * k <= start]
+        route = [*reversed(stops), *stops[1:]]
+        for k in route:
+            slider.value = 10 ** (slider.min + slider.step * k)
+            yield frame(panel), PAUSE if k in (stops[0], stops[-1]) else FRAME
+
+
+def steps(slider):
+    return round((slider.max - slider.min) / slider.step)
+
+
+def frame(panel):
+    """The panel as it is now."""
+    picture = Image.open(io.BytesIO(panel.picture.png)).convert("RGB")
+    picture = picture.resize((WIDTH, round(WIDTH * picture.height / picture.width)), Image.LANCZOS)
+    whole = Image.new("RGB", (WIDTH, BAR + picture.height + FOOT), "white")
+    whole.paste(picture, (0, BAR))
+    draw = ImageDraw.Draw(whole)
+    write(draw, (24, 20), f"clip   {panel.clip.label}")
+    slide(draw, panel.threshold, left=520, right=WIDTH - 200, y=BAR // 2)
+    write(draw, (24, BAR + picture.height + 8), textwrap.fill(panel.readout, 104))
+    return whole
+
+
+def slide(draw, slider, *, left, right, y):
+    write(draw, (left - 140, y - 12), slider.description)
+    place = left + (right - left) * (torch.tensor(slider.value).log10().item() - slider.min) / (
+        slider.max - slider.min
+    )
+    draw.line((left, y, right, y), PALE, 4)
+    draw.ellipse((place - 13, y - 13, place + 13, y + 13), THUMB)
+    write(draw, (right + 40, y - 12), f"{slider.value:.3g}")
+
+
+def write(draw, place, text):
+    file = font_manager.findfont("DejaVu Sans")
+    draw.multiline_text(place, text, INK, ImageFont.truetype(file, 21), spacing=8)
+
+
+def in_few_colours(pictures):
+    """The pictures in the same 128 colours, which makes their file five times as small."""
+    colours = pictures[len(pictures) // 4].quantize(128, Image.Quantize.MAXCOVERAGE)
+    return [
+        picture.quantize(palette=colours, dither=Image.Dither.NONE).convert("RGB")
+        for picture in pictures
+    ]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=FILE)
+    options = parser.parse_args(arguments)
+    pictures, times = zip(*frames(gradient()), strict=True)
+    first, *others = in_few_colours(pictures)
+    first.save(
+        options.file,
+        save_all=True,
+        append_images=others,
+        duration=times,
+        loop=0,
+        lossless=True,
+        method=2,
+    )
+    print(f"{options.file}: {len(pictures)} frames, {options.file.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
