@@ -58,7 +58,7 @@ def test_the_last_check_of_an_exercise_counts_and_an_error_does_not_stop_the_nex
 
 
 def test_an_exercise_that_the_course_asks_for_is_missed(rows):
-    assert rows["a/01_exploding_gradients.ipynb"]["clip_by_global_norm_"] == "not checked"
+    assert rows["a/01_exploding_gradients.ipynb"]["typical_stretch"] == "not checked"
 
 
 def test_a_notebook_that_does_not_end_keeps_what_it_has_checked(rows):

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from gradlab import __version__
 from gradlab.cli import claims, export, grade, judge, lab, sweep
 from gradlab.cli.words import fail
 
-_COMMANDS = {
+_COMMANDS: dict[str, Any] = {
     "sweep": sweep,
     "claims": claims,
     "judge": judge,
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _doctor()
     try:
         if arguments.command in _COMMANDS:
-            return _COMMANDS[arguments.command].run(arguments)
+            return int(_COMMANDS[arguments.command].run(arguments))
         return lab.run(arguments, jupyter)
     except OSError as error:
         return fail(str(error))

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from gradlab.course.notebooks import notebooks
 
     try:
-        from gradlab.course.site import ExportError, build
+        from gradlab.course.site.build import ExportError, build
     except ModuleNotFoundError as error:
         return fail(f"pages cannot be written ({error}). Install them: {doctor.SITE}")
     asked = arguments.notebooks or sorted(notebooks().glob("*.ipynb"))

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -14,11 +15,16 @@ from matplotlib.figure import Figure
 
 POINTS = 72
 """Units per inch of the fragments' coordinates."""
-_HOW = {"svg.fonttype": "none", "svg.hashsalt": "gradlab"}  # letters stay letters; ids, the same
+_HOW: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gradlab",
+}  # letters stay letters
 _SAID = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _FINE = 144  # pixels per inch of what is no vector: an image, a map of values
 _FRAME = re.compile(r"^.*?<svg [^>]*>|</svg>\s*$", re.DOTALL)
-_NOISE = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->|(?<=<g) id=\"[^\"]*\"", re.DOTALL)
+_NOISE = re.compile(
+    r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->|(?<=<g) id=\"[^\"]*\"", re.DOTALL
+)
 _DIGITS = re.compile(r"(\.\d\d)\d+(?=[\s\"LMQCZ])")
 _SPACE = re.compile(r"\s+")
 
@@ -51,6 +57,6 @@ def _fragment(figure: Figure, artist: Artist) -> str:
     file, box = io.StringIO(), figure.bbox
     renderer = RendererSVG(box.width, box.height, file, image_dpi=_FINE, metadata=_SAID)
     artist.draw(renderer)
-    renderer.finalize()  # type: ignore[no-untyped-call]
+    renderer.finalize()
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
     return _SPACE.sub(" ", _DIGITS.sub(r"\1", bare)).strip()

@@ -78,7 +78,7 @@ class LivePicture:
     def redraw(self) -> None:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
         with self._held():
-            self._still_svg = None
+            self._still_svg: str | None = None
             settle(self._canvas.figure)
             self._canvas.draw()
             # A constrained layout is settled by the first draw; to run it again would cost each

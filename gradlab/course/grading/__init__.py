@@ -85,7 +85,7 @@ def _run(arguments: list[str], folder: str, seconds: float) -> str:
     return f"crashed: exit status {process.returncode}" if process.returncode else ""
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """The notebook's process, and what it has started."""
     if hasattr(os, "killpg"):
         os.killpg(process.pid, signal.SIGKILL)

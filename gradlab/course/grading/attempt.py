@@ -38,7 +38,7 @@ def main(notebook: str, results: str) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")
     _write_results(Path(results))
     sys.addaudithook(_stay_here)
-    shell = InteractiveShell.instance()  # type: ignore[no-untyped-call]
+    shell = InteractiveShell.instance()
     for cell in code(Path(notebook)) or ():
         shell.run_cell(cell, store_history=False)
     sys.stdout.flush()
@@ -54,7 +54,7 @@ def _write_results(path: Path) -> None:
     def kept(self: Exercise, function: Any) -> Any:
         result = check(self, function)
         said = str(result.grade)
-        if result.grade is Grade.BROKEN:
+        if result.finding is not None and result.grade is Grade.BROKEN:
             said += f": a right function {result.finding.law.name}"
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps([self.name, said]) + "\n")

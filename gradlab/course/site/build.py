@@ -94,4 +94,3 @@ def _letters(pages: Sequence[Page]) -> Iterator[str]:
 
 def _file(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-

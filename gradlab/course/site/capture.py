@@ -27,7 +27,7 @@ def install(folder: str) -> None:
 
     The output then says where, under ``MIME``: a number, and a prediction's question.
     """
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
     numbers = itertools.count()
 
@@ -41,7 +41,7 @@ def install(folder: str) -> None:
         asked = shown.asked() if isinstance(shown, Prediction) else None
         return {MIME: {"number": number, "asked": asked}, "text/plain": shown.readout}, {}
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
     shell.display_formatter.mimebundle_formatter.for_type(Closing, bundle)
 
 
@@ -62,7 +62,7 @@ def captured(panel: Panel, most: int = MOST) -> dict[str, Any]:
     movable = [widget for widget, _ in widgets]
     tables: list[dict[str, int]] = [{} for _ in panel.picture.layers]
     said: dict[str, int] = {}
-    states = []
+    states: list[list[int] | None] = []
     with panel.picture.unpainted():
         for values in itertools.product(*(each.values for each in kept)):
             if not _moved(movable, values):

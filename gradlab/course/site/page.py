@@ -60,7 +60,6 @@ class Pages(TemplateExporter):
     """Notebooks to pages, with the course's template."""
 
     output_mimetype = "text/html"
-    export_from_notebook = None  # not in JupyterLab's menu
 
     def _file_extension_default(self) -> str:
         return ".html"
@@ -73,7 +72,7 @@ class Pages(TemplateExporter):
 
     def default_filters(self) -> Any:
         """Those of every exporter, and this page's own."""
-        yield from super().default_filters()
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "markdown2html", _markdown
         yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
 
@@ -112,7 +111,8 @@ def html(page: Page, places: Sequence[Place], live: str = "") -> str:
         "mime": MIME,
         "live": live,
     }
-    written, _ = Pages().from_notebook_node(_lesson(page.notebook), resources=resources)
+    exporter = Pages()  # type: ignore[no-untyped-call]
+    written, _ = exporter.from_notebook_node(_lesson(page.notebook), resources=resources)
     return str(written)
 
 

@@ -34,7 +34,7 @@ def read(path: Path) -> nbformat.NotebookNode:
         ExportError: there is none, or it has no code.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} is no notebook: {error}") from error
     if not any(cell.cell_type == "code" for cell in notebook.cells):

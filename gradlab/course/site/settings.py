@@ -11,6 +11,7 @@ import ipywidgets
 import numpy as np
 
 _MAIN, _OTHER = 21, 3  # positions that a slider keeps at least
+_SLIDERS = ipywidgets.FloatLogSlider, ipywidgets.FloatSlider, ipywidgets.IntSlider
 _WEIGHT = 12  # how many times more positions the main slider keeps
 
 
@@ -64,7 +65,7 @@ def control(widget: Any) -> Control | None:
         return Control(kind, label, names, values, values.index(widget.value))
     if isinstance(widget, ipywidgets.Checkbox | ipywidgets.ToggleButton):
         return Control("switch", label, ("off", "on"), (False, True), int(widget.value))
-    if isinstance(widget, ipywidgets.FloatLogSlider | ipywidgets.FloatSlider | ipywidgets.IntSlider):
+    if isinstance(widget, _SLIDERS):
         return _slider(widget)
     return None
 
