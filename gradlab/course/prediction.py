@@ -98,6 +98,15 @@ class Prediction(Closing):
         shown = "" if self.hidden else self.panel.readout
         return "\n".join(part for part in (asked, self._verdict, shown) if part)
 
+    def asked(self) -> dict[str, Any]:
+        """Everything that is asked and told: question, choices with their replies, truth, idea."""
+        return {
+            "question": self._question,
+            "choices": self._choices,
+            "truth": self._right(),
+            "idea": self._idea,
+        }
+
     def answer(self, value: float | str) -> None:
         """Commit to an answer: say how far off it is, and show the panel.
 
@@ -106,7 +115,7 @@ class Prediction(Closing):
         """
         if self._choices is not None and value not in self._choices:
             raise ValueError(f"the answer must be one of {list(self._choices)!r}, got {value!r}")
-        truth = self._truth() if callable(self._truth) else self._truth
+        truth = self._right()
         if self._choices is None:
             self._open(f"{_compared(value, truth)} {self._idea}")
         else:
@@ -116,6 +125,9 @@ class Prediction(Closing):
     def skip(self) -> None:
         """Show the panel without an answer."""
         self._open("Skipped: move the slider and see.")
+
+    def _right(self) -> float | str:
+        return self._truth() if callable(self._truth) else self._truth
 
     def _answer_field(self) -> None:
         try:

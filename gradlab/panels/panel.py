@@ -34,6 +34,9 @@ class Panel(Closing):
         picture: the live picture between controls and readout.
     """
 
+    finite = True
+    """Whether the controls alone say what is shown; False where the panel trains, too."""
+
     def __init__(self, controls: Sequence[Any], picture: LivePicture) -> None:
         self.picture = picture
         self.controls = tuple(controls)
@@ -67,6 +70,9 @@ class Panel(Closing):
             NotPossible: shown to the reader as the readout; the panel stays usable. Any other error
                 is a bug: the readout says that there is one, and it goes on to whoever called.
         """
+
+    def settle(self) -> None:
+        """Show at once what else is shown once the controls rest."""
 
     def fail(self, error: Exception) -> None:
         """Say in the readout that the panel failed; the traceback is the caller's to show."""

@@ -52,6 +52,7 @@ def steer(run: Steered) -> Steer:
 class Steer(Panel):
     """See ``steer``. ``run`` is what it steers; ``player`` takes its steps in the background."""
 
+    finite = False
     children: Any
 
     def __init__(self, run: Steered) -> None:

@@ -70,6 +70,7 @@ def learning_panel(
 class Learning(Panel):
     """See ``learning_panel``. ``model`` is the detector, ``taken`` its steps so far."""
 
+    finite = False
     children: Any
     model: nn.Sequential
 

@@ -1,0 +1,88 @@
+"""A notebook run from top to bottom, its panels captured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+_INSTALL = "from gradlab.course.site import capture; capture.install({folder!r}); del capture"
+_SECONDS = 900  # that a cell may take, with the pictures of its panels
+
+
+class ExportError(Exception):
+    """A notebook cannot become a page; says which and why."""
+
+
+class _ThisInterpreter(AsyncKernelManager):
+    """Starts ``python3`` as this interpreter, whatever kernels are installed."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """The notebook in a file.
+
+    Raises:
+        ExportError: there is none, or it has no code.
+    """
+    try:
+        notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} is no notebook: {error}") from error
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        raise ExportError(f"{path} has no code cells")
+    return notebook
+
+
+def run(path: Path, panels: Path) -> nbformat.NotebookNode:
+    """The notebook in a file, run in its folder; its panels are written into another folder.
+
+    A process of its own starts the kernel, and takes all that belongs to it along.
+
+    Raises:
+        ExportError: a cell raised, or a panel did, or something was written to stderr.
+    """
+    ran = panels / "run.ipynb"
+    command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace")
+    if done.returncode:
+        raise ExportError(f"{path.name}: {done.stderr.strip()}")
+    return read(ran)
+
+
+def main(notebook: str, panels: str, ran: str) -> None:
+    """In that process: run the notebook, and write it with its outputs."""
+    path = Path(notebook)
+    content = read(path)
+    client = NotebookClient(
+        content,
+        kernel_manager_class=_ThisInterpreter,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        timeout=_SECONDS,
+        extra_arguments=[
+            "--IPKernelApp.log_level=40",
+            f"--IPKernelApp.exec_lines={_INSTALL.format(folder=panels)}",
+        ],
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        sys.exit(f"{error.ename}: {error.evalue}")
+    outputs = (each for cell in content.cells for each in cell.get("outputs", []))
+    if said := [each.text for each in outputs if each.get("name") == "stderr"]:
+        sys.exit("".join(said).strip())
+    nbformat.write(content, ran)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
