@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest check bench notebooks clean
+.PHONY: help lab test test-oldest oldest-laws oldest-notebooks check bench notebooks clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +28,12 @@ test: $(VENV)/.test ## Run everything: checks, laws, doctests, notebooks, a real
 	$(RUN)python -m pytest $(IN_TWO) $(ARGS)
 
 test-oldest: $(OLDEST)/.test ## On the oldest admitted versions: laws, doctests, notebooks in 2 GB
-	$(RUN_OLDEST)python -m pytest $(IN_TWO) --ignore=notebooks -m "not browser and not checker" $(ARGS)
+	@$(MAKE) --jobs=2 --output-sync=target oldest-laws oldest-notebooks
+
+oldest-laws:
+	$(RUN_OLDEST)python -m pytest gradlab tests -m "not browser and not checker and not once" $(ARGS)
+
+oldest-notebooks:
 	$(RUN_OLDEST)python tests/small_machine.py $(RUN_OLDEST)python -m pytest notebooks $(ARGS)
 
 check: $(VENV)/.test ## Lint, formatting, types, and the law of imports
