@@ -9,6 +9,7 @@ as they stand at that moment.
 import argparse
 import io
 import textwrap
+from math import log10
 from pathlib import Path
 
 import torch
@@ -45,18 +46,19 @@ def gradient():
 def frames(network):
     """Pictures of the panel as its slider moves, and for how long each is seen."""
     panel = panels.threshold(network)
-    for name, (start, end) in ROUTES:
+    for name, ends in ROUTES:
         panel.clip.value = name
-        slider = panel.threshold
-        stops = [k for k in range(steps(slider) + 1) if end <= slider.min + slider.step * k <= start]
-        route = [*reversed(stops), *stops[1:]]
-        for k in route:
-            slider.value = 10 ** (slider.min + slider.step * k)
-            yield frame(panel), PAUSE if k in (stops[0], stops[-1]) else FRAME
+        down = positions(panel.threshold, *ends)
+        for position in [*down, *down[-2::-1]]:
+            panel.threshold.value = 10**position
+            yield frame(panel), PAUSE if position in (down[0], down[-1]) else FRAME
 
 
-def steps(slider):
-    return round((slider.max - slider.min) / slider.step)
+def positions(slider, start, end):
+    """Where a slider can stand between two places, in decades, from the higher to the lower."""
+    steps = round((slider.max - slider.min) / slider.step)
+    places = [slider.max - slider.step * k for k in range(steps + 1)]
+    return [place for place in places if end <= place <= start]
 
 
 def frame(panel):
@@ -74,9 +76,8 @@ def frame(panel):
 
 def slide(draw, slider, *, left, right, y):
     write(draw, (left - 140, y - 12), slider.description)
-    place = left + (right - left) * (torch.tensor(slider.value).log10().item() - slider.min) / (
-        slider.max - slider.min
-    )
+    share = (log10(slider.value) - slider.min) / (slider.max - slider.min)
+    place = left + share * (right - left)
     draw.line((left, y, right, y), PALE, 4)
     draw.ellipse((place - 13, y - 13, place + 13, y + 13), THUMB)
     write(draw, (right + 40, y - 12), f"{slider.value:.3g}")
@@ -88,8 +89,8 @@ def write(draw, place, text):
 
 
 def in_few_colours(pictures):
-    """The pictures in the same 128 colours, which makes their file five times as small."""
-    colours = pictures[len(pictures) // 4].quantize(128, Image.Quantize.MAXCOVERAGE)
+    """The pictures in the same 256 colours, which makes their file five times as small."""
+    colours = pictures[len(pictures) // 4].quantize(256, Image.Quantize.MAXCOVERAGE)
     return [
         picture.quantize(palette=colours, dither=Image.Dither.NONE).convert("RGB")
         for picture in pictures

@@ -1,7 +1,4 @@
-"""Write the list of the notebooks in TEACHING.md from the notebooks themselves.
-
-    python tests/refresh_teaching.py
-"""
+"""Write the list of the notebooks in TEACHING.md from what the notebooks say of themselves."""
 
 from pathlib import Path
 

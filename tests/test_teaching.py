@@ -48,5 +48,6 @@ def test_each_list_of_the_course_names_every_notebook_with_its_question(file):
 
 
 def test_the_code_of_the_teachers_runs_as_it_stands():
-    (code,) = re.findall(r"```python\n(.+?)```", refresh_teaching.FILE.read_text("utf-8"), re.DOTALL)
+    text = refresh_teaching.FILE.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
     exec(code, {"model": makers.network()})
