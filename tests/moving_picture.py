@@ -25,6 +25,8 @@ WIDTH = 1200  # pixels; the page of a README is 800 to 900 wide
 BAR, FOOT = 64, 92  # above and below the picture
 INK, PALE, THUMB = "#1f2328", "#c4c9cf", "#2196f3"
 FRAME, PAUSE = 60, 1400  # milliseconds
+SHADES = 3 * [17 * round(shade / 17) for shade in range(256)]
+"""Of red, green and blue 16 each: a third of the bytes, and white stays white."""
 ROUTES = (("by value", (0.0, -1.6)), ("by norm", (1.7, 0.5)))
 """Each rule, and from where to where its threshold goes and back, in decades."""
 
@@ -68,10 +70,17 @@ def frame(panel):
     whole = Image.new("RGB", (WIDTH, BAR + picture.height + FOOT), "white")
     whole.paste(picture, (0, BAR))
     draw = ImageDraw.Draw(whole)
-    write(draw, (24, 20), f"clip   {panel.clip.label}")
+    choose(draw, panel.clip, left=24, right=330)
     slide(draw, panel.threshold, left=520, right=WIDTH - 200, y=BAR // 2)
     write(draw, (24, BAR + picture.height + 8), textwrap.fill(panel.readout, 104))
-    return whole
+    return whole.point(SHADES)
+
+
+def choose(draw, menu, *, left, right):
+    draw.rounded_rectangle((left + 56, 14, right, 50), 5, outline=PALE, width=2)
+    write(draw, (left, 20), menu.description)
+    write(draw, (left + 70, 20), menu.label)
+    write(draw, (right - 28, 20), "▾")
 
 
 def slide(draw, slider, *, left, right, y):
@@ -88,21 +97,12 @@ def write(draw, place, text):
     draw.multiline_text(place, text, INK, ImageFont.truetype(file, 21), spacing=8)
 
 
-def in_few_colours(pictures):
-    """The pictures in the same 256 colours, which makes their file five times as small."""
-    colours = pictures[len(pictures) // 4].quantize(256, Image.Quantize.MAXCOVERAGE)
-    return [
-        picture.quantize(palette=colours, dither=Image.Dither.NONE).convert("RGB")
-        for picture in pictures
-    ]
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
     options = parser.parse_args(arguments)
     pictures, times = zip(*frames(gradient()), strict=True)
-    first, *others = in_few_colours(pictures)
+    first, *others = pictures
     first.save(
         options.file,
         save_all=True,
