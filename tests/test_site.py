@@ -1,6 +1,8 @@
 """Static pages show what the live panels show, ask nothing of anybody, and appear whole or not."""
 
+import itertools
 import json
+import random
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -45,30 +47,54 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     first = write(folder / "00_first.ipynb", *LESSON)
     second = write(folder / "01_second.ipynb", cell("markdown", "# And <then>?"), cell("code", "1"))
-    pages = build([first, second], folder / "site", live="live/{notebook}", jobs=2)
+    pages = build([first, second], folder / "site", live={"Binder": "live/{notebook}"}, jobs=2)
     return folder / "site", pages
 
 
-def stand(panel, controls, place):
-    """Set a live panel's controls to a place in the order of a page's states."""
-    for widget, control in reversed(list(zip(panel.controls, controls, strict=True))):
-        place, position = divmod(place, len(control))
-        widget.value = control.values[position]
+def settings_of(states):
+    """Each setting of a page's panel: its choice of menus, positions of visible sliders, state."""
+    for choice in states["choices"]:
+        scales = [states["scales"][each[0]] for each in choice["sliders"] if each]
+        for k, at in enumerate(itertools.product(*(range(len(scale)) for scale in scales))):
+            yield choice, at, states["states"][choice["first"] + k]
 
 
-@pytest.mark.parametrize("name", ["race", "claimed", "speed"])
-def test_every_state_is_what_the_live_panel_shows_there(name):
+def stand(panel, states, choice, at):
+    """Move a live panel to a setting of its page, as a hand would."""
+    panel.reset()
+    controls = [(w, found) for w in panel.controls if (found := settings.control(w))]
+    menus = [w for w, found in controls if found.kind != "slider"]
+    for widget, k in zip(menus, choice["menus"], strict=True):
+        widget.value = settings.control(widget).values[k]
+    sliders = [w for w, found in controls if found.kind == "slider"]
+    visible = [(w, each) for w, each in zip(sliders, choice["sliders"], strict=True) if each]
+    for (widget, (scale, _)), k in zip(visible, at, strict=True):
+        found = settings.control(widget)
+        widget.value = found.values[found.names.index(states["scales"][scale][k])]
+    panel.settle()
+
+
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "history"])
+def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
+    panel.page_settings = 60
     start = panel.readout
     states = capture.captured(panel)
     assert panel.readout == start
-    controls = settings.chosen([settings.control(w) for w in panel.controls], capture.MOST)
-    assert len(states["states"]) > 3
-    for place, state in enumerate(states["states"]):
-        stand(panel, controls, place)
+    shown = [each for each in settings_of(states) if each[2]]
+    assert len(shown) > 3
+    for choice, at, state in random.Random(0).sample(shown, min(20, len(shown))):
+        stand(panel, states, choice, at)
         assert states["readouts"][state[-1]] == panel.readout
         layers = [table[k] for table, k in zip(states["parts"], state[:-1], strict=True)]
         assert layers == list(panel.picture.layers)
+
+
+def test_the_page_hides_the_sliders_that_the_panel_hides():
+    states = capture.captured(makers.PANELS["threshold"]())
+    for choice in states["choices"]:
+        assert sum(each is not None for each in choice["sliders"]) == 1
+    assert {len(scale) for scale in states["scales"]} > {81}  # every position of the main slider
 
 
 def test_fragments_are_svg_and_keep_their_letters():
@@ -88,15 +114,22 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
 
 
 def test_the_main_slider_keeps_most_and_menus_keep_all():
-    def control(kind, count):
-        return settings.Control(kind, "x", tuple(map(str, range(count))), tuple(range(count)), 0)
+    def slider(count):
+        return settings.Control(
+            "slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0
+        )
 
-    asked = [control("menu", 4), control("slider", 90), control("slider", 40)]
-    menu, main_slider, other = settings.chosen(asked, 600)
-    assert len(menu) * len(main_slider) * len(other) <= 600
-    assert len(menu) == 4
-    assert len(main_slider) >= 21 > len(other) >= 3
-    assert settings.chosen([control("menu", 40)] * 2, 600)[1].names == ("0",)
+    offered = [settings.Choice((k,), (slider(90), slider(40))) for k in range(4)]
+    kept = settings.chosen(offered, 600)
+    assert [choice.menus for choice in kept] == [(0,), (1,), (2,), (3,)]
+    assert sum(map(len, kept)) <= 600
+    main, other = kept[0].sliders
+    assert len(main) >= 21 > len(other) >= 3
+    fewer = settings.chosen(offered, 60)
+    assert set(fewer[0].sliders[0].values) < set(main.values)
+    assert settings.chosen([settings.Choice((k,), (slider(9),)) for k in range(90)], 600)[
+        0
+    ].menus == (0,)
 
 
 def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
@@ -204,4 +237,4 @@ def test_a_panel_knows_how_many_settings_its_page_shows(built):
     _, (first, _) = built
     for panel in first.panels:
         assert isinstance(panel, Captured)
-        assert len(panel) == len(panel.states["states"])
+        assert len(panel) == sum(state is not None for state in panel.states["states"])

@@ -22,13 +22,23 @@ def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("site", type=Path, metavar="SITE", help="the folder that is made")
     export.add_argument(
         "--live",
-        default="",
-        metavar="ADDRESS",
-        help="where a notebook runs in a kernel; {notebook} stands for the name of its file",
+        action="append",
+        default=[],
+        type=_service,
+        metavar="NAME=ADDRESS",
+        help="where a notebook runs in a kernel; {notebook} stands for the name of its file; may "
+        "be given several times",
     )
     export.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="kernels at a time (default: 1)"
     )
+
+
+def _service(text: str) -> tuple[str, str]:
+    name, equals, address = text.partition("=")
+    if not (name and equals and address):
+        raise argparse.ArgumentTypeError(f"must be NAME=ADDRESS, got {text!r}")
+    return name, address
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(f"pages cannot be written ({error}). Install them: {doctor.SITE}")
     asked = arguments.notebooks or sorted(notebooks().glob("*.ipynb"))
     try:
-        pages = build(asked, arguments.site, live=arguments.live, jobs=arguments.jobs)
+        pages = build(asked, arguments.site, live=dict(arguments.live), jobs=arguments.jobs)
     except (ExportError, ValueError) as error:
         return fail(str(error))
     for page in pages:

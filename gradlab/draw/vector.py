@@ -41,6 +41,14 @@ def moving(figure: Figure, artists: Sequence[Artist]) -> list[str]:
         return [_fragment(figure, each) if each.get_visible() else "" for each in artists]
 
 
+def place(artist: Artist, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the data of an artist's axes stands, in the units of the fragments."""
+    assert artist.axes is not None
+    figure = artist.axes.figure
+    across, up = artist.axes.transData.transform((x, y)) * POINTS / figure.dpi
+    return round(float(across), 2), round(float(figure.bbox.height * POINTS / figure.dpi - up), 2)
+
+
 @contextmanager
 def _on_paper(figure: Figure) -> Iterator[None]:
     dots = figure.get_dpi()

@@ -79,6 +79,8 @@ class LivePicture:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
         with self._held():
             self._still_svg: str | None = None
+            if self._unpainted:
+                return
             settle(self._canvas.figure)
             self._canvas.draw()
             # A constrained layout is settled by the first draw; to run it again would cost each
@@ -116,6 +118,7 @@ class LivePicture:
         with self._lock:
             figure = self._canvas.figure
             if self._still_svg is None:
+                settle(figure)
                 self._still_svg = vector.still(figure)
             return self._still_svg, *vector.moving(figure, self._moving)
 
@@ -128,7 +131,7 @@ class LivePicture:
                 yield
             finally:
                 self._unpainted = False
-                self._repaint()
+                self.redraw()
 
     @contextmanager
     def _held(self) -> Iterator[None]:

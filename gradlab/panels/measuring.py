@@ -33,6 +33,8 @@ class Measuring(Panel):
             pass
         super().__init__(controls, draw())
 
+    page_settings = 60
+
     @abstractmethod
     def measure_next(self) -> bool:
         """Measure the first that is missing at this setting, in a few hundredths of a second.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ipywidgets
@@ -36,6 +36,8 @@ class Panel(Closing):
 
     finite = True
     """Whether the controls alone say what is shown; False where the panel trains, too."""
+    page_settings, page_bytes = 500, 400_000
+    """How many settings a static page shows, and how much they may take, compressed; about."""
 
     def __init__(self, controls: Sequence[Any], picture: LivePicture) -> None:
         self.picture = picture
@@ -73,6 +75,10 @@ class Panel(Closing):
 
     def settle(self) -> None:
         """Show at once what else is shown once the controls rest."""
+
+    def played(self) -> Iterator[int]:
+        """Go through what a panel that trains has done, to where it is now; yield each step."""
+        yield 0
 
     def fail(self, error: Exception) -> None:
         """Say in the readout that the panel failed; the traceback is the caller's to show."""

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gradlab.course.grading.attempt import checks, code
-from gradlab.course.notebooks import notebooks
+from gradlab.course.grading.attempt import code
+from gradlab.course.notebooks import checks, notebooks
 
 Row = tuple[str, str, str]
 """The notebook below the folder, the exercise, and what its check came to."""

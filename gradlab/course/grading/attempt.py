@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
-_CHECK = re.compile(r"exercises\.(\w+)\.check\(")
 _LOCAL = ("127.", "::1", "localhost")
-
-
-def checks(source: str) -> list[str]:
-    """The exercises that a notebook's text checks, in their order, each once."""
-    return list(dict.fromkeys(_CHECK.findall(source)))
 
 
 def code(path: Path) -> list[str] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,14 +13,20 @@ import jinja2
 from gradlab.course.site.font import subset
 from gradlab.course.site.page import TEMPLATES, Page, Place, colours, html
 from gradlab.course.site.run import ExportError as ExportError
-from gradlab.course.site.run import read, run
+from gradlab.course.site.run import Processes, read
 from gradlab.course.site.states import Captured
 
 _MARK = ".gradlab-site"
 """A file that says: this folder was made by ``build``, and may be made anew."""
 
 
-def build(notebooks: Sequence[Path], folder: Path, *, live: str = "", jobs: int = 1) -> list[Page]:
+def build(
+    notebooks: Sequence[Path],
+    folder: Path,
+    *,
+    live: Mapping[str, str] | None = None,
+    jobs: int = 1,
+) -> list[Page]:
     """Static pages of notebooks, whose sliders move without a kernel.
 
     The notebooks are run, ``jobs`` at a time. The folder appears when all is done, in place of one
@@ -29,8 +35,8 @@ def build(notebooks: Sequence[Path], folder: Path, *, live: str = "", jobs: int 
     Args:
         notebooks: files, in the order of the course; their names must differ.
         folder: where the site goes.
-        live: where a notebook runs in a kernel: an address in which ``{notebook}`` is the name of
-            its file. Empty: pages have no such link.
+        live: where a notebook runs in a kernel, by the name of the service: addresses in which
+            ``{notebook}`` stands for the name of its file. None: pages have no such link.
         jobs: kernels at a time, 1 or more.
 
     Returns:
@@ -50,31 +56,46 @@ def build(notebooks: Sequence[Path], folder: Path, *, live: str = "", jobs: int 
         read(path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        with ThreadPoolExecutor(jobs) as kernels:
-            pages = list(kernels.map(lambda path: _page(path, Path(temporary)), notebooks))
+        pages = _pages(notebooks, Path(temporary), jobs)
         site = Path(temporary, "site")
-        _write(pages, site, live)
+        _write(pages, site, live or {})
         if folder.exists():
             shutil.rmtree(folder)
         site.rename(folder)
     return pages
 
 
-def _page(path: Path, temporary: Path) -> Page:
+def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
+    """Every notebook, run; the first error ends the others."""
+    processes = Processes()
+    with ThreadPoolExecutor(jobs) as threads:
+        found = [threads.submit(_page, path, temporary, processes) for path in notebooks]
+        try:
+            done, waiting = wait(found, return_when=FIRST_EXCEPTION)
+            for page in done if waiting else ():
+                page.result()  # one of them raises
+            return [page.result() for page in found]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            processes.stop()
+
+
+def _page(path: Path, temporary: Path, processes: Processes) -> Page:
     panels = temporary / path.stem
     panels.mkdir()
-    notebook = run(path, panels)
+    notebook = processes.run(path, panels)
     found = sorted(panels.glob("*.json.gz"), key=lambda file: int(file.name.partition(".")[0]))
     captured = [Captured.read(file, path.stem) for file in found]
     return Page(Place.of(path.stem, notebook), notebook, captured)
 
 
-def _write(pages: Sequence[Page], site: Path, live: str) -> None:
+def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     (site / "panels").mkdir(parents=True)
     places = [page.place for page in pages]
     for page in pages:
-        address = live.replace("{notebook}", f"{page.place.name}.ipynb")
-        _file(site / f"{page.place.name}.html", html(page, places, address))
+        file = f"{page.place.name}.ipynb"
+        here = {service: where.replace("{notebook}", file) for service, where in live.items()}
+        _file(site / f"{page.place.name}.html", html(page, places, here))
         for panel in page.panels:
             _file(site / panel.file, panel.script)
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
+from gradlab.course import exercises
+from gradlab.course.exercises.checking.exercise import Exercise, Grade
+from gradlab.course.notebooks import checks
 from gradlab.course.site.capture import MIME
 from gradlab.course.site.states import Captured
 
@@ -75,6 +78,7 @@ class Pages(TemplateExporter):
         yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "markdown2html", _markdown
         yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        yield "exercises", _exercises
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,13 @@ class Page:
     panels: list[Captured]
 
 
-def html(page: Page, places: Sequence[Place], live: str = "") -> str:
+def html(page: Page, places: Sequence[Place], live: Mapping[str, str]) -> str:
     """The page as HTML.
 
     Args:
         page: the notebook and its panels.
         places: all pages of the course, in order; this one among them.
-        live: an address where the notebook runs in a kernel; empty for none.
+        live: addresses where the notebook runs in a kernel, by the name of the service.
     """
     number = places.index(page.place)
     resources = {
@@ -124,11 +128,22 @@ def colours() -> str:
 
 
 def _lesson(notebook: NotebookNode) -> NotebookNode:
-    """The notebook without its closed last section, which stands there for the tests alone."""
+    """The notebook without its closed last section, which stands there for the tests alone.
+
+    An exercise that nobody has written yet has nothing to say of itself either.
+    """
     ends = [k for k, cell in enumerate(notebook.cells) if cell.metadata.get(_CHECKS)]
     shown = NotebookNode(notebook)
     shown.cells = notebook.cells[: ends[0]] if ends else notebook.cells
+    for cell in shown.cells:
+        if checks(cell.source):
+            cell.outputs = [each for each in cell.outputs if Grade.NOT_WRITTEN not in str(each)]
     return shown
+
+
+def _exercises(source: str) -> list[Exercise]:
+    """Those that a cell checks."""
+    return [getattr(exercises, name) for name in checks(source)]
 
 
 def _markdown(source: str) -> str:

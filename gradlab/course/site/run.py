@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 _INSTALL = "from gradlab.course.site import capture; capture.install({folder!r}); del capture"
 _SECONDS = 900  # that a cell may take, with the pictures of its panels
@@ -42,24 +44,41 @@ def read(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def run(path: Path, panels: Path) -> nbformat.NotebookNode:
-    """The notebook in a file, run in its folder; its panels are written into another folder.
+class Processes:
+    """Runs notebooks, each in a process of its own, which does not outlive this one.
 
-    A process of its own starts the kernel, and takes all that belongs to it along.
-
-    Raises:
-        ExportError: a cell raised, or a panel did, or something was written to stderr.
+    It starts the kernel, and takes all that belongs to it along.
     """
-    ran = panels / "run.ipynb"
-    command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace")
-    if done.returncode:
-        raise ExportError(f"{path.name}: {done.stderr.strip()}")
-    return read(ran)
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[str]] = []
+
+    def run(self, path: Path, panels: Path) -> nbformat.NotebookNode:
+        """The notebook in a file, run in its folder; its panels are written into another folder.
+
+        Raises:
+            ExportError: a cell raised, or a panel did, or something was written to stderr.
+        """
+        ran = panels / "run.ipynb"
+        command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as process:
+            self._running.append(process)
+            said = process.stderr.read() if process.stderr else ""
+        if process.returncode:
+            raise ExportError(f"{path.name}: {said.strip()}")
+        return read(ran)
+
+    def stop(self) -> None:
+        """End those that run."""
+        for process in self._running:
+            process.terminate()
 
 
 def main(notebook: str, panels: str, ran: str) -> None:
     """In that process: run the notebook, and write it with its outputs."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     path = Path(notebook)
     content = read(path)
     client = NotebookClient(
@@ -78,10 +97,20 @@ def main(notebook: str, panels: str, ran: str) -> None:
         client.execute()
     except CellExecutionError as error:
         sys.exit(f"{error.ename}: {error.evalue}")
-    outputs = (each for cell in content.cells for each in cell.get("outputs", []))
-    if said := [each.text for each in outputs if each.get("name") == "stderr"]:
-        sys.exit("".join(said).strip())
+    except CellTimeoutError:
+        sys.exit(f"a cell took more than {_SECONDS} s, with the pictures of its panels")
+    for output in (each for cell in content.cells for each in cell.get("outputs", [])):
+        if output.output_type == "error":  # from a panel: the cell itself did not raise
+            sys.exit(f"{output.ename}: {output.evalue}")
+        if output.get("name") == "stderr":
+            sys.exit(output.text.strip())
     nbformat.write(content, ran)
+
+
+def _end_with_parent() -> None:
+    """The pipe from the process that started this one closes when it is gone."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

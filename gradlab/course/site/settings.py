@@ -1,4 +1,4 @@
-"""Which settings of a panel's controls a page shows: all of the main slider's, fewer of others."""
+"""Which settings of a panel's controls a page shows: all of the main sliders', fewer of others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-_MAIN, _OTHER = 21, 3  # positions that a slider keeps at least
 _SLIDERS = ipywidgets.FloatLogSlider, ipywidgets.FloatSlider, ipywidgets.IntSlider
-_WEIGHT = 12  # how many times more positions the main slider keeps
+_MAIN, _OTHER = 9, 3  # positions that a slider keeps at least
+_WEIGHT = 12  # how many times more positions a main slider keeps
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,40 @@ class Control:
     def __len__(self) -> int:
         return len(self.values)
 
-    def at(self, positions: Sequence[int]) -> Control:
-        """The same with these positions only; the start must be among them."""
-        return replace(
-            self,
-            names=tuple(self.names[k] for k in positions),
-            values=tuple(self.values[k] for k in positions),
-            start=list(positions).index(self.start),
-        )
-
     def thinned(self) -> Control:
         """About half as many positions: both ends, the start, and every second from there."""
         last = len(self) - 1
-        return self.at(sorted({0, *range(self.start % 2, last, 2), self.start, last}))
+        kept = sorted({0, *range(self.start % 2, last, 2), self.start, last})
+        return replace(
+            self,
+            names=tuple(self.names[k] for k in kept),
+            values=tuple(self.values[k] for k in kept),
+            start=kept.index(self.start),
+        )
 
-    def fixed(self) -> Control:
-        """The same with the start only."""
-        return self.at([self.start])
+
+@dataclass(frozen=True)
+class Choice:
+    """One way in which the menus of a panel can stand together, and its sliders then.
+
+    Args:
+        menus: the position of each menu and switch.
+        sliders: each slider as it stands then; None: the panel hides it.
+        hidden: the menus that the panel hides, by their numbers.
+    """
+
+    menus: tuple[int, ...]
+    sliders: tuple[Control | None, ...]
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def visible(self) -> list[tuple[int, Control]]:
+        """Its sliders that can be seen, with their numbers."""
+        return [(k, slider) for k, slider in enumerate(self.sliders) if slider is not None]
+
+    def __len__(self) -> int:
+        """Settings that it has."""
+        return prod(len(slider) for _, slider in self.visible)
 
 
 def control(widget: Any) -> Control | None:
@@ -84,29 +101,35 @@ def _slider(widget: Any) -> Control:
     return Control("slider", widget.description, names, tuple(values), start)
 
 
-def chosen(controls: Sequence[Control], most: int) -> list[Control]:
-    """The controls with so few positions that there are at most about ``most`` settings.
+def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
+    """The choices, with sliders of so few positions that there are about ``most`` settings.
 
-    Menus and switches keep all, and so does the main slider (the one with the most positions) as
-    long as others can be thinned. If the menus alone are too many, the last ones stay at the start.
+    The longest slider of each choice keeps most; one that is the same in several choices has the
+    same positions in all. If there are still too many, the last menus stay where they are at the
+    start, which is the first choice. What a smaller ``most`` keeps, a larger one does, too.
     """
-    kept = list(controls)
-    sliders = [k for k, each in enumerate(kept) if each.kind == "slider"]
-    main = max(sliders, key=lambda k: len(kept[k]), default=None)
-
-    def width(k: int) -> float:
-        """How much a slider has to give; 0 for one that must stay as it is."""
-        least, weight = (_MAIN, _WEIGHT) if k == main else (_OTHER, 1)
-        spare = len(kept[k]) > least and len(kept[k].thinned()) < len(kept[k])
-        return len(kept[k]) / weight if spare else 0
-
-    while prod(map(len, kept)) > most:
-        widest = max(sliders, key=width, default=None)
-        menus = [k for k, each in enumerate(kept) if each.kind != "slider" and len(each) > 1]
-        if widest is not None and width(widest):
-            kept[widest] = kept[widest].thinned()
-        elif menus:
-            kept[menus[-1]] = kept[menus[-1]].fixed()
+    kept = list(choices)
+    while sum(map(len, kept)) > most:
+        sliders = {slider: k for choice in kept for k, slider in choice.visible}
+        longest = {max((s for _, s in c.visible), key=len, default=None) for c in kept}
+        widest = max(sliders, key=lambda each: _spare(each, each in longest), default=None)
+        moving = [k for k in range(len(kept[0].menus)) if len({c.menus[k] for c in kept}) > 1]
+        if widest is not None and _spare(widest, widest in longest):
+            kept = [_replaced(choice, widest, widest.thinned()) for choice in kept]
+        elif moving:
+            last = moving[-1]
+            kept = [choice for choice in kept if choice.menus[last] == kept[0].menus[last]]
         else:
             break
     return kept
+
+
+def _spare(slider: Control, main: bool) -> float:
+    """How much a slider has to give; 0 for one that must stay as it is."""
+    least, weight = (_MAIN, _WEIGHT) if main else (_OTHER, 1)
+    spare = len(slider) > least and len(slider.thinned()) < len(slider)
+    return len(slider) / weight if spare else 0
+
+
+def _replaced(choice: Choice, old: Control, new: Control) -> Choice:
+    return replace(choice, sliders=tuple(new if each == old else each for each in choice.sliders))

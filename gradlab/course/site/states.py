@@ -7,7 +7,6 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +69,51 @@ class Captured:
         return str(self.states["readouts"][self._start[-1]])
 
     @property
+    def controls(self) -> list[dict[str, Any]]:
+        """Those that can be moved on the page, as they stand at the start.
+
+        ``number``: in the panel; ``kind`` and ``label``; ``names`` of the positions and the
+        ``start`` among them; ``hidden``.
+        """
+        numbered = list(enumerate(self.states["controls"]))
+        menus = [(n, each) for n, each in numbered if each["kind"] != "slider"]
+        sliders = [(n, each) for n, each in numbered if each["kind"] == "slider"]
+        found = [self._menu(k, n, each) for k, (n, each) in enumerate(menus)]
+        found += [self._slider(k, n, each) for k, (n, each) in enumerate(sliders)]
+        return sorted((each for each in found if each), key=lambda each: each["number"])
+
+    def _menu(self, k: int, number: int, each: dict[str, Any]) -> dict[str, Any] | None:
+        choices = self.states["choices"]
+        if len({choice["menus"][k] for choice in choices}) < 2:
+            return None
+        start, hidden = choices[0]["menus"][k], k in choices[0]["hidden"]
+        return {**each, "number": number, "start": start, "hidden": hidden}
+
+    def _slider(self, k: int, number: int, each: dict[str, Any]) -> dict[str, Any] | None:
+        scales = self.states["scales"]
+        placed = [choice["sliders"][k] for choice in self.states["choices"]]
+        if not any(len(scales[place[0]]) > 1 for place in placed if place):
+            return None
+        scale, start = placed[0] or (0, 0)
+        names = scales[scale] if placed[0] else [""]
+        return {**each, "number": number, "names": names, "start": start, "hidden": not placed[0]}
+
+    @property
     def live(self) -> bool:
-        """Whether there is more to it than these pictures."""
+        """Whether the panel trains, which these pictures cannot."""
         return bool(self.states["live"])
 
     @property
+    def hides(self) -> bool:
+        """Whether the picture waits for an answer."""
+        asked = self.states["asked"]
+        return bool(asked and asked["once"] and not self.states["points"])
+
+    @property
     def _start(self) -> list[int]:
-        place = 0
-        for control in self.states["controls"]:
-            place = place * len(control["names"]) + control["start"]
-        start: list[int] = self.states["states"][place]
+        start: list[int] = self.states["states"][self.states["start"]]
         return start
 
     def __len__(self) -> int:
         """Settings that the page shows."""
-        return prod(len(control["names"]) for control in self.states["controls"])
+        return sum(state is not None for state in self.states["states"])
