@@ -31,7 +31,10 @@ def write(path, *cells):
 
 
 LESSON = (
-    cell("markdown", r"# How far?\n\nIn about ten minutes: $\lambda \le 1$.".replace(r"\n", "\n")),
+    cell(
+        "markdown",
+        "# How far?\n\nIn about ten minutes you will be able to\n\n- say that $\\lambda \\le 1$.",
+    ),
     cell("code", f"import sys; sys.path.append({TESTS!r})\nimport makers\nprint('said', 1 < 2)"),
     cell("code", "from gradlab.course.prediction import predict\nmakers.PANELS['race']()"),
     cell("code", "predict(makers.PANELS['race'](), 'Where?', truth='here', idea='So it is.',"
@@ -136,7 +139,7 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     folder, (first, second) = built
     text = (folder / "00_first.html").read_text(encoding="utf-8")
     assert first.place.title == "How far?"
-    assert first.place.minutes == "ten"
+    assert first.place.minutes == 10
     assert "<math" in text
     assert "said True" in text
     assert "for the tests alone" not in text

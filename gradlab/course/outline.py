@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradlab.course.notebooks import checks
+
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _PROMISE = re.compile(
     r"\bIn about ([\w -]+?)(?: \([^)]*\))? you will be able to\n\n((?:(?:- |  ).+\n)+)\n"
 )
 _NEEDS = re.compile(r"\bYou need (.+?)\.\s", re.DOTALL)
-_CHECK = re.compile(r"\bexercises\.(\w+)\.check\(")
 _PARTS = {"a quarter": 15, "a half": 30, "an hour": 60}
 _TENS = {"ten": 10, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
 _TENS |= {"seventy": 70, "eighty": 80, "ninety": 90}
@@ -54,7 +55,7 @@ class Outline:
             minutes=_minutes(promise[1]) if promise else 0,
             needs=_line(needs[1]) if needs else "",
             objectives=tuple(map(_line, promise[2][2:].split("\n- "))) if promise else (),
-            exercises=tuple(dict.fromkeys(_CHECK.findall(code))),
+            exercises=tuple(checks(code)),
             predictions=len(re.findall(r"^predict\w*\(", code, re.MULTILINE)),
         )
 
@@ -69,8 +70,8 @@ def _line(text: str) -> str:
 
 
 def _minutes(words: str) -> int:
-    """``"an hour and a quarter"`` or ``"thirty-five minutes"`` as a number."""
-    if words in _PARTS or " and " in words:
-        return sum(_PARTS[part] for part in words.split(" and "))
+    """``"an hour and a quarter"`` or ``"thirty-five minutes"`` as a number; 0 for other words."""
+    if "hour" in words:
+        return sum(_PARTS.get(part, 0) for part in words.split(" and "))
     tens, _, five = words.removesuffix(" minutes").partition("-")
-    return _TENS[tens] + 5 * bool(five)
+    return _TENS.get(tens, 0) + 5 * (five == "five")

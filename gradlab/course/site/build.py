@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 import jinja2
 
+from gradlab.course.outline import Outline
 from gradlab.course.site.font import subset
-from gradlab.course.site.page import TEMPLATES, Page, Place, colours, html
+from gradlab.course.site.page import TEMPLATES, Page, colours, html
 from gradlab.course.site.run import ExportError as ExportError
 from gradlab.course.site.run import Processes, read
 from gradlab.course.site.states import Captured
@@ -86,7 +87,7 @@ def _page(path: Path, temporary: Path, processes: Processes) -> Page:
     notebook = processes.run(path, panels)
     found = sorted(panels.glob("*.json.gz"), key=lambda file: int(file.name.partition(".")[0]))
     captured = [Captured.read(file, path.stem) for file in found]
-    return Page(Place.of(path.stem, notebook), notebook, captured)
+    return Page(Outline.of(path), notebook, captured)
 
 
 def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,35 +17,12 @@ from pygments.formatters import HtmlFormatter
 from gradlab.course import exercises
 from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.notebooks import checks
+from gradlab.course.outline import Outline
 from gradlab.course.site.capture import MIME
 from gradlab.course.site.states import Captured
 
 TEMPLATES = Path(__file__).parent / "template"
 _CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
-_MINUTES = re.compile(r"\bIn (?:about )?([\w-]+) minutes\b")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A page among the others.
-
-    Args:
-        name: of its file, without ``.html``.
-        title: its question.
-        minutes: how long it takes, in words; empty where the notebook does not say.
-    """
-
-    name: str
-    title: str
-    minutes: str
-
-    @classmethod
-    def of(cls, name: str, notebook: NotebookNode) -> Place:
-        """What a notebook says of itself: its first heading and its first sentence."""
-        said = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-        title = re.search(r"^# (.+)$", said, re.MULTILINE)
-        minutes = _MINUTES.search(said)
-        return cls(name, title[1].strip() if title else name, minutes[1] if minutes else "")
 
 
 class _Renderer(IPythonRenderer):
@@ -91,12 +67,12 @@ class Page:
         panels: what it displayed, in the order of their numbers.
     """
 
-    place: Place
+    place: Outline
     notebook: NotebookNode
     panels: list[Captured]
 
 
-def html(page: Page, places: Sequence[Place], live: Mapping[str, str]) -> str:
+def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
     """The page as HTML.
 
     Args:
