@@ -50,12 +50,10 @@ def draw_losses(axes: Axes) -> Losses:
     axes.set(xlim=(0, STEPS), yscale="log", ylim=_LIMITS, xlabel="step", ylabel="loss")
     decades(axes)
     axes.set_title(" ")
-    (before,) = axes.plot(
-        [], [], "X-", markersize=9, color=BEFORE, linewidth=1.2, label="as it was"
-    )
-    (after,) = axes.plot(
-        [], [], "X-", markersize=9, color=AFTER, linewidth=1.6, label="in the experiment"
-    )
+    (before,) = axes.plot([], [], color=BEFORE, linewidth=1.2, label="as it was")
+    (after,) = axes.plot([], [], color=AFTER, linewidth=1.6, label="in the experiment")
     axes.legend(loc="upper right")
+    for line in (before, after):
+        line.set(marker="X", markersize=7, clip_on=False, in_layout=False)
     name = axes.text(0, 1.02, "", va="bottom", fontsize=11, transform=axes.transAxes)
     return Losses(before, after, name)
