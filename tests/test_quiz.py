@@ -1,4 +1,4 @@
-"""Twenty-four questions on the course: the cell that teaches each answer is there, and teaches it."""
+"""Questions on the course: the cell that teaches each answer is there, and teaches it."""
 
 import tomllib
 from collections import Counter

@@ -50,13 +50,15 @@ class Row:
         seen: in the picture, of both.
         suspects: the names of the two.
         apart: the look that tells them apart.
-        experiment: cures the first suspect, and not the second.
+        experiment: the change that tells them apart.
+        cured: the suspect that it cures, and not the other.
     """
 
     seen: str
     suspects: tuple[str, str]
     apart: str
     experiment: Experiment
+    cured: str
 
 
 def _before(place: str, *lines: str) -> Edits:
@@ -97,54 +99,63 @@ ROWS = (
         (RATE, BATCH),
         "The steps before: does the norm rise, or is everything ordinary?",
         _SLOW,
+        RATE,
     ),
     Row(
         "the loss rests at ln(classes), hardly anything arrives at the first layers",
-        (GAIN, DEAD),
-        "The histogram of a first layer: tiny, or exactly zero?",
+        (DEAD, GAIN),
+        "The histogram of a first layer: exactly zero, or tiny?",
         _DRAWN,
+        GAIN,
     ),
     Row(
         "the loss rests at ln(classes)",
-        (GAIN, APART),
-        "The norms of the first steps: the first layers tiny, or all layers ordinary and falling?",
+        (APART, GAIN),
+        "The norms of the first steps: all layers ordinary and falling, or the first layers tiny?",
         _DRAWN,
+        GAIN,
     ),
     Row(
         "the loss does not fall, the gradients are tiny",
-        (GAIN, UNSCALED),
-        "The curve of the norm: rough, or the same at every step?",
+        (UNSCALED, GAIN),
+        "The curve of the norm: the same at every step, or rough?",
         _DRAWN,
+        GAIN,
     ),
     Row(
         "the norm rises",
         (RATE, PILED),
         "How fast? By powers of ten in a few steps, or smoothly over dozens.",
         _SLOWER,
+        RATE,
     ),
     Row(
         "the loss stops too high",
-        (DECAY, SOFTMAX),
+        (SOFTMAX, DECAY),
         "Its lowest value: never below ln(e + classes - 1) - 1? And the norms of the gains.",
         _SPARED,
+        DECAY,
     ),
     Row(
         "the test loss stays high",
         (SORTED, APART),
         "Is the loss of a batch sometimes near zero, in a saw? Print the labels of one batch.",
         _SHUFFLED,
+        SORTED,
     ),
     Row(
         "a weight never moves",
-        (FROZEN, BF16),
-        "The left map: no gradient (grey), or a gradient that is not followed?",
+        (BF16, FROZEN),
+        "The left map: a gradient that is not followed, or no gradient (grey)?",
         _THAWED,
+        FROZEN,
     ),
     Row(
         "only the gains are odd",
         (DECAY, BF16),
         "The map 'norm of the weight': do the gains fall, or do they never move?",
         _SPARED,
+        DECAY,
     ),
 )
 
@@ -166,7 +177,6 @@ class Table:
             "|---|---|---|---|",
         ]
         for row in ROWS:
-            first, other = row.suspects
-            told = f"{row.experiment.name}: cures *{first}* alone"
-            lines.append(f"| {row.seen} | {first}; {other} | {row.apart} | {told} |")
+            cells = row.seen, "; ".join(row.suspects), row.apart, row.experiment.name
+            lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)

@@ -147,8 +147,9 @@ class Sees(Panel):
             f"{len(here)} {how}; "
             f"{int(alone.right.sum())} of {len(truth)} faces found, "
             f"{_counted(int((~alone.right).sum()), 'false alarm')}. "
-            f"The set ({_counted(len(self.sets[name]), 'picture')}): precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.3f}, "
-            f"AP50 {found.average_precision(score):.3f} with this threshold, "
+            f"The set ({_counted(len(self.sets[name]), 'picture')}): "
+            f"precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.3f}, AP50 "
+            f"{found.average_precision(score):.3f} with this threshold, "
             f"{found.average_precision():.3f} without."
         )
 
