@@ -5,6 +5,10 @@ PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
 ARGS ?=
+# The repository on GitHub that holds the course, as owner/name: `make site` links to Binder and Colab.
+GITHUB ?=
+LIVE = --live 'Binder=https://mybinder.org/v2/gh/$(GITHUB)/HEAD?urlpath=lab/tree/notebooks/{notebook}' \
+	--live 'Colab=https://colab.research.google.com/github/$(GITHUB)/blob/gh-pages/colab/{notebook}'
 RUN := $(VENV)/bin/
 RUN_OLDEST := $(OLDEST)/bin/
 # Two processes, a file at a time: the cells of a notebook need their order, in one kernel. Side by
@@ -16,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-oldest check bench notebooks clean
+.PHONY: help lab test test-oldest oldest-laws oldest-notebooks check bench notebooks site clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +32,12 @@ test: $(VENV)/.test ## Run everything: checks, laws, doctests, notebooks, a real
 	$(RUN)python -m pytest $(IN_TWO) $(ARGS)
 
 test-oldest: $(OLDEST)/.test ## On the oldest admitted versions: laws, doctests, notebooks in 2 GB
-	$(RUN_OLDEST)python -m pytest $(IN_TWO) --ignore=notebooks -m "not browser and not checker" $(ARGS)
+	@$(MAKE) --jobs=2 --output-sync=target oldest-laws oldest-notebooks
+
+oldest-laws:
+	$(RUN_OLDEST)python -m pytest gradlab tests -m "not browser and not checker and not once" $(ARGS)
+
+oldest-notebooks:
 	$(RUN_OLDEST)python tests/small_machine.py $(RUN_OLDEST)python -m pytest notebooks $(ARGS)
 
 check: $(VENV)/.test ## Lint, formatting, types, and the law of imports
@@ -43,11 +52,15 @@ bench: $(VENV)/.bench ## Measure, and print the tables
 notebooks: $(VENV)/.test ## Run every notebook again and store its outputs
 	$(RUN)python tests/refresh_notebooks.py $(ARGS)
 
+site: $(VENV)/.site ## Write the course as static pages into build/site
+	$(RUN)gradlab export build/site --jobs 2 $(if $(GITHUB),$(LIVE)) $(ARGS)
+	$(if $(GITHUB),$(RUN)python tests/for_colab.py $(GITHUB) build/site/colab)
+
 clean: ## Remove both environments and everything that was built or cached
 	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gradlab notebooks tests \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# One stamp per extra: .venv/.course, .venv/.test, .venv/.bench. __init__.py holds the version. Of the
+# One stamp per extra: .venv/.course, .venv/.test, .venv/.bench, .venv/.site. __init__.py holds the version. Of the
 # 16,000 files most are never imported; Python compiles the others when they are.
 $(VENV)/.%: pyproject.toml gradlab/__init__.py $(VENV)/pyvenv.cfg
 	$(RUN)python -m pip install --no-compile --editable '.[$*]'

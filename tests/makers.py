@@ -34,7 +34,7 @@ from gradlab.course.lessons import (
     tails,
     thresholds,
 )
-from gradlab.course.predicted_curve import predict_curve
+from gradlab.course.prediction import predict_curve
 from gradlab.course.sweep.records import Records, Row
 
 

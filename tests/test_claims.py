@@ -83,6 +83,7 @@ def test_a_verdict_comes_with_its_numbers_and_their_source(claim):
     assert recorded(claim.experiment).provenance[0].machine.hardware in shown
 
 
+@pytest.mark.once
 def test_other_runs_would_get_another_verdict(claim):
     words = {claim.verdict(world).word for world in other_runs(claim.experiment)}
     assert words == {"not testable"} or len(words - {"not testable"}) > 1
@@ -133,6 +134,7 @@ def test_the_runs_that_ship_say_what_notebooks_say_of_them(number):
     assert claim.verdict(recorded(claim.experiment)).word == WORDS[number]
 
 
+@pytest.mark.once
 def test_four_seeds_decide_nothing(claim):
     records = recorded(claim.experiment)
     few = [row for row in records if row.cell["seed"] in records.axis("seed")[:4]]

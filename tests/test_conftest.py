@@ -10,6 +10,7 @@ import pytest
 BROWSER_TESTS = Path(__file__).with_name("test_lab.py")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("required", "code", "outcome"), [("0", 0, "1 skipped"), ("1", 1, "error")]
 )

@@ -106,6 +106,19 @@ def defaults():
         yield
 
 
+@pytest.fixture
+def writes(monkeypatch):
+    """The names of all settings that are written."""
+    written, write = [], mpl.RcParams.__setitem__
+
+    def noted(self, key, value):
+        written.append(key)
+        write(self, key, value)
+
+    monkeypatch.setattr(mpl.RcParams, "__setitem__", noted)
+    return written
+
+
 @functools.cache
 def plain(name):
     """The picture of a panel as it is with matplotlib's own style."""
@@ -122,10 +135,17 @@ def figure(folder, width):
     ("name", "guest"),
     [(name, guest) for name in PANELS for guest in STYLES if guest == "hostile" or name in SOME],
 )
-def test_every_picture_has_the_same_pixels_in_every_style(name, guest):
+def test_every_picture_has_the_same_pixels_in_every_style_and_writes_none(name, guest, writes):
     expected = plain(name)
     style.use(STYLES[guest])
-    assert PANELS[name]().picture.png == expected
+    writes.clear()
+    picture = PANELS[name]().picture
+    assert picture.png == expected
+    with picture.moving():
+        pass
+    picture.redraw()
+    picture.sharpen()
+    assert writes == []
 
 
 @pytest.mark.parametrize("guest", STYLES)
@@ -151,29 +171,6 @@ def test_ticks_that_come_later_look_like_the_first():
 
 
 # The reader's style
-
-
-@pytest.fixture
-def writes(monkeypatch):
-    """The names of all settings that are written."""
-    written, write = [], mpl.RcParams.__setitem__
-
-    def noted(self, key, value):
-        written.append(key)
-        write(self, key, value)
-
-    monkeypatch.setattr(mpl.RcParams, "__setitem__", noted)
-    return written
-
-
-@pytest.mark.parametrize("name", PANELS)
-def test_no_picture_writes_the_style(name, writes):
-    picture = PANELS[name]().picture
-    with picture.moving():
-        pass
-    picture.redraw()
-    picture.sharpen()
-    assert writes == []
 
 
 class Meanwhile(Line2D):

@@ -69,6 +69,7 @@ def test_every_stub_is_not_written_yet(exercise: Exercise) -> None:
     assert "not written yet" in repr(result)
 
 
+@pytest.mark.once
 @MISTAKES
 def test_every_typical_mistake_is_caught_by_the_law_that_names_it(exercise, mistake, law) -> None:
     result = exercise.check(mistake)

@@ -26,12 +26,14 @@ SEEDS = (1, 2, 3)
 SCRIPTS = (scripts.plain, scripts.scaled, scripts.normed)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("one", FAULTS, ids=lambda one: one.name)
 def test_every_fault_shows_its_own_sign_and_no_other(one, seed):
     assert found(run(one.broken, seed)) == (one.name,)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_a_healthy_run_shows_no_sign_and_learns(script, seed):

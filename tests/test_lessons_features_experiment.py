@@ -17,6 +17,7 @@ def few(tmp_path_factory):
         return sweep.complete(EXPERIMENT, path, budget="ci", executor=here, progress=False)
 
 
+@pytest.mark.once
 def test_the_smallest_budget_makes_one_run_of_each_sort_and_all_are_done(few):
     assert [row.status for row in few] == ["done"] * 4
     full, pca, relu, timed = (row.result for row in few)
@@ -33,6 +34,7 @@ def test_a_run_is_its_cell():
     assert EXPERIMENT.measure(cell) == EXPERIMENT.measure(cell)
 
 
+@pytest.mark.once
 def test_cells_that_share_a_seed_differ_in_one_thing_and_share_the_digits():
     raw, unit = (vectors("digits", "pixels", unit, 1) for unit in (False, True))
     other = vectors("digits", "pixels", False, 2)

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+import pytest
 from makers import PANELS
 
 import gradlab
@@ -15,6 +16,7 @@ def kinds(panel):
     return set(below).union(*map(kinds, below))
 
 
+@pytest.mark.once
 def test_no_kind_of_panel_is_forgotten():
     for module in pkgutil.walk_packages(gradlab.__path__, "gradlab."):
         if not module.name.endswith(".__main__"):

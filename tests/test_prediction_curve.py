@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from gradlab.course.predicted_curve import predict_curve
+from gradlab.course.prediction import predict_curve
 
 HILL = (1.0, 4.0, 8.0, 4.0, 0.5)
 ASKED = {"idea": "It is a hill.", "limits": (0.01, 100), "xlabel": "place", "ylabel": "height"}

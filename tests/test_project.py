@@ -14,10 +14,12 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import moving_picture
 import nbformat
 import pytest
 import torch
 import yaml
+from PIL import Image, ImageChops, ImageStat
 
 import gradlab
 
@@ -134,10 +136,10 @@ def test_make_test_tests_everything_and_the_checkers_are_among_it(tmp_path, pyte
     assert not {"-m", "-k"} & set(pytestconfig.getini("addopts"))
 
 
-def test_make_test_oldest_leaves_out_the_browser_and_the_checkers_alone(tmp_path):
-    tests, notebooks = make("--dry-run", "test-oldest", f"OLDEST={tmp_path}/venv").splitlines()[-2:]
-    chosen = '--ignore=notebooks -m "not browser and not checker"'
-    assert tests.endswith(f"-m pytest {IN_TWO} {chosen} ")
+def test_make_test_oldest_leaves_out_the_browser_and_what_no_version_changes(tmp_path):
+    planned = make("--dry-run", "test-oldest", f"OLDEST={tmp_path}/venv").splitlines()
+    laws, notebooks = (line for line in planned if " -m pytest " in line)
+    assert laws.endswith('-m pytest gradlab tests -m "not browser and not checker and not once" ')
     assert "small_machine.py" in notebooks
     assert notebooks.endswith("-m pytest notebooks ")
 
@@ -151,6 +153,7 @@ def test_make_help_names_every_command():
         "check",
         "bench",
         "notebooks",
+        "site",
         "clean",
     ]
 
@@ -177,13 +180,35 @@ def test_make_says_when_python_cannot_make_environments(tmp_path):
     assert not (tmp_path / "venv").exists()
 
 
+def test_make_site_links_to_live_kernels_where_it_knows_the_repository(tmp_path):
+    planned = make("--dry-run", "site", f"VENV={tmp_path}/venv").splitlines()[-1]
+    assert planned.split()[1:] == ["export", "build/site", "--jobs", "2"]
+    linked = make("--dry-run", "site", f"VENV={tmp_path}/venv", "GITHUB=a/b")
+    export, colab = linked.splitlines()[-2:]
+    assert "Binder=https://mybinder.org/v2/gh/a/b/HEAD?" in export
+    assert "Colab=https://colab.research.google.com/github/a/b/blob/gh-pages/colab/" in export
+    assert colab.endswith("python tests/for_colab.py a/b build/site/colab")
+
+
 def test_the_readme_shows_a_picture_that_a_notebook_stores():
-    (name,) = re.findall(r"!\[.+\]\((.+\.png)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    (name,) = re.findall(r'srcset="(.+\.png)"', (ROOT / "README.md").read_text(encoding="utf-8"))
     notebook = nbformat.read((ROOT / name).with_suffix(".ipynb"), as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     stored = [output.get("data", {}).get("image/png", "") for output in outputs]
     shown = base64.b64encode((ROOT / name).read_bytes()).decode()
     assert shown in [picture.replace("\n", "") for picture in stored], "copy it from the notebook"
+
+
+def test_the_moving_picture_of_the_readme_is_the_panel_as_it_is():
+    shown = re.search(r'src="(.+?)"', (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert ROOT / shown[1] == moving_picture.FILE
+    assert moving_picture.FILE.stat().st_size < 1.5e6
+    with Image.open(moving_picture.FILE) as stored:
+        picture, _ = next(moving_picture.frames(moving_picture.gradient()))
+        assert stored.size == picture.size
+        assert stored.n_frames > 100
+        apart = ImageChops.difference(stored.convert("RGB"), picture)
+    assert max(ImageStat.Stat(apart).mean) < 3, "run tests/moving_picture.py"
 
 
 def test_the_code_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch):

@@ -3,10 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from gradlab import __version__
-from gradlab.cli import claims, judge, lab, sweep
+from gradlab.cli import claims, export, grade, judge, lab, sweep
 from gradlab.cli.words import fail
+
+_COMMANDS: dict[str, Any] = {
+    "sweep": sweep,
+    "claims": claims,
+    "judge": judge,
+    "export": export,
+    "grade": grade,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,12 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "doctor":
         return _doctor()
     try:
-        if arguments.command == "sweep":
-            return sweep.run(arguments)
-        if arguments.command == "claims":
-            return claims.run(arguments)
-        if arguments.command == "judge":
-            return judge.run(arguments)
+        if arguments.command in _COMMANDS:
+            return int(_COMMANDS[arguments.command].run(arguments))
         return lab.run(arguments, jupyter)
     except OSError as error:
         return fail(str(error))
@@ -46,9 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at the machine and say what the course finds there. Installs nothing. "
         "The exit status is 0 if the course can run and 1 if it cannot.",
     )
-    sweep.add(commands.add_parser)
-    claims.add(commands.add_parser)
-    judge.add(commands.add_parser)
+    for command in _COMMANDS.values():
+        command.add(commands.add_parser)
     return parser
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 from gradlab import __version__
 
 INSTALL = 'pip install "gradlab-course[course]"'
+SITE = 'pip install "gradlab-course[site]"'
 MEMORY_PER_NOTEBOOK = 1.2e9  # bytes, the most that a notebook of the course may take
 
 

@@ -7,6 +7,7 @@ In a checkout they are the ones under version control. An installed wheel carrie
 import hashlib
 import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from gradlab import __version__
 FIRST = "00_start_here.ipynb"
 MANIFEST = ".gradlab.json"
 
+_CHECK = re.compile(r"exercises\.(\w+)\.check\(")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -53,6 +55,11 @@ def notebooks() -> Path:
     if not (folder / FIRST).is_file():
         raise FileNotFoundError(f"the course's notebooks are missing: no {FIRST} in {folder}")
     return folder
+
+
+def checks(source: str) -> list[str]:
+    """The exercises that a notebook's text checks, in their order, each once."""
+    return list(dict.fromkeys(_CHECK.findall(source)))
 
 
 def copy_into(folder: Path) -> Copied:

@@ -27,6 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gradlab.draw import vector
 from gradlab.draw.figure import StyledAxes, blank_figure, settle
 
 _REST = 0.2  # seconds without a move
@@ -62,7 +63,7 @@ class LivePicture:
     """
 
     def __init__(self, figure: Figure, moving: Iterable[Artist]) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._unpainted = threading.RLock(), False
         self._waiting: list[None] = []  # one for each thread that wants to move the picture
         self._canvas = FigureCanvasAgg(figure)
         self.size: tuple[int, int] = self._canvas.get_width_height()
@@ -77,6 +78,9 @@ class LivePicture:
     def redraw(self) -> None:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
         with self._held():
+            self._still_svg: str | None = None
+            if self._unpainted:
+                return
             settle(self._canvas.figure)
             self._canvas.draw()
             # A constrained layout is settled by the first draw; to run it again would cost each
@@ -108,6 +112,27 @@ class LivePicture:
             if self.widget.comm is not None and not _SHARPENER.over:
                 self.widget.value = value
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The picture as it is now, as fragments of SVG: what stands still, then each mover."""
+        with self._lock:
+            figure = self._canvas.figure
+            if self._still_svg is None:
+                settle(figure)
+                self._still_svg = vector.still(figure)
+            return self._still_svg, *vector.moving(figure, self._moving)
+
+    @contextmanager
+    def unpainted(self) -> Iterator[None]:
+        """Let artists move without a picture of it, as when only ``layers`` are asked for."""
+        with self._lock:
+            self._unpainted = True
+            try:
+                yield
+            finally:
+                self._unpainted = False
+                self.redraw()
+
     @contextmanager
     def _held(self) -> Iterator[None]:
         self._waiting.append(None)
@@ -116,6 +141,8 @@ class LivePicture:
             yield
 
     def _repaint(self) -> None:
+        if self._unpainted:
+            return
         self._canvas.restore_region(self._still)
         for artist in self._moving:
             self._canvas.figure.draw_artist(artist)

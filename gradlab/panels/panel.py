@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ipywidgets
@@ -33,6 +33,11 @@ class Panel(Closing):
         controls: widgets with a ``value``; each change shows anew.
         picture: the live picture between controls and readout.
     """
+
+    finite = True
+    """Whether the controls alone say what is shown; False where the panel trains, too."""
+    page_settings, page_bytes = 500, 400_000
+    """How many settings a static page shows, and how much they may take, compressed; about."""
 
     def __init__(self, controls: Sequence[Any], picture: LivePicture) -> None:
         self.picture = picture
@@ -67,6 +72,13 @@ class Panel(Closing):
             NotPossible: shown to the reader as the readout; the panel stays usable. Any other error
                 is a bug: the readout says that there is one, and it goes on to whoever called.
         """
+
+    def settle(self) -> None:
+        """Show at once what else is shown once the controls rest."""
+
+    def played(self) -> Iterator[int]:
+        """Go through what a panel that trains has done, to where it is now; yield each step."""
+        yield 0
 
     def fail(self, error: Exception) -> None:
         """Say in the readout that the panel failed; the traceback is the caller's to show."""

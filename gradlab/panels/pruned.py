@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from math import ceil, sqrt
@@ -19,9 +18,9 @@ from gradlab.arguments import one_of, within
 from gradlab.draw.sparsity import draw_curve, draw_sparsity_axis, on_sparsity_axis
 from gradlab.draw.style import THRESHOLD
 from gradlab.draw.weights import draw_holes, draw_scores, draw_shares
-from gradlab.panels.background import Background
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, percent
+from gradlab.panels.measuring import Measuring
+from gradlab.panels.panel import percent
 from gradlab.panels.ranked import EDGES, Ranked
 from gradlab.prune import IMPORTANCES
 from gradlab.prune.ranking import Cut
@@ -30,8 +29,6 @@ from gradlab.prune.weights import prunable, refuse_masks
 LARGEST = "largest first"
 SCOPES = ("all layers together", "each layer alone")
 GRID = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-
-_REST = 0.15  # seconds without a move, after which the setting is measured
 
 
 def sparsity(
@@ -73,7 +70,7 @@ def sparsity(
     return SparsityPanel(copy, list(batches), accuracy, importance, amount)
 
 
-class SparsityPanel(Panel):
+class SparsityPanel(Measuring):
     """See ``sparsity``. ``measure()`` does at once what the panel does when its slider rests."""
 
     def __init__(
@@ -90,8 +87,6 @@ class SparsityPanel(Panel):
         self._ranked = {name: Ranked.of(found) for name, found in scores.items()}
         self._measured: dict[tuple[str, str, float], float] = {}
         self._evaluating = RLock()
-        self._rests_at = 0.0
-        self.measuring = Background(self)
         self._unpruned = accuracy(model)
 
         self.importance = ipywidgets.Dropdown(
@@ -107,12 +102,7 @@ class SparsityPanel(Panel):
             readout_format=".0%",
             layout={"width": "420px"},
         )
-        controls = [self.importance, self.scope, self.amount]
-        for control in controls:
-            control.observe(lambda _: self._moved(), names="value")
-        while self._measure_next():
-            pass
-        super().__init__(controls, self._picture())
+        super().__init__([self.importance, self.scope, self.amount], self._picture)
 
     def _picture(self) -> LivePicture:
         figure, (left, right, below, pixels) = subplots(9, 6, nrows=2, ncols=2)
@@ -153,40 +143,15 @@ class SparsityPanel(Panel):
 
     def measure(self) -> float:
         """Measure and show the accuracy at this setting and those of its curve; return it."""
-        self.measuring.stop()
-        while self._measure_next():
-            pass
-        self._follow()
+        self.settle()
         return self._measured[self._setting]
-
-    def turn(self) -> float | None:
-        """Once the slider rests, measure one accuracy; show the first, and all of the curve."""
-        if (left := self._rests_at - time.monotonic()) > 0:
-            return left
-        first = self._setting not in self._measured
-        more = self._measure_next()
-        if first or not more:
-            self._follow()
-        return 0.0 if more else None
-
-    def rest(self, error: Exception | None) -> None:
-        """Say what went wrong."""
-        if error is not None:
-            self.fail(error)
-
-    def _stop(self) -> None:
-        self.measuring.close()
-
-    def _moved(self) -> None:
-        self._rests_at = time.monotonic() + _REST
-        self.measuring.start()
 
     @property
     def _setting(self) -> tuple[str, str, float]:
         return self.importance.value, self.scope.value, round(self.amount.value, 2)
 
-    def _measure_next(self) -> bool:
-        """Measure the first that is missing: of this setting, or of its curve; whether one was."""
+    def measure_next(self) -> bool:
+        """Measure the first accuracy that is missing: of this setting, or of its curve."""
         importance, scope, here = self._setting
         with self._evaluating:
             for amount in (here, *GRID):

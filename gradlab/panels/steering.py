@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import floor, inf, log10
 from threading import get_ident
 from typing import Any
@@ -52,6 +52,7 @@ def steer(run: Steered) -> Steer:
 class Steer(Panel):
     """See ``steer``. ``run`` is what it steers; ``player`` takes its steps in the background."""
 
+    finite = False
     children: Any
 
     def __init__(self, run: Steered) -> None:
@@ -148,6 +149,15 @@ class Steer(Panel):
     def fork(self) -> None:
         """Leave the branch as it is, and begin a new one here."""
         self._do(self.run.fork)
+
+    def played(self) -> Iterator[int]:
+        """Rewind to every step that was kept, one after the other; then all is as before."""
+        mark = self.run.bookmark()
+        for step in sorted({*self.run.kept} - {self.run.position}):
+            self.rewind(step)
+            yield step
+        self._do(lambda: self.run.reset(mark))
+        yield self.run.position
 
     def reset(self) -> None:
         """Put every control and the run back to where they were when the panel was made."""

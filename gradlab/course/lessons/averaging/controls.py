@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -14,13 +13,12 @@ from torch import nn
 
 from gradlab.course.lessons.averaging.kept import Kept, shares
 from gradlab.course.lessons.averaging.picture import LEAST_SHARE, draw_shares, draw_track
-from gradlab.panels.background import Background
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, percent
+from gradlab.panels.measuring import Measuring
+from gradlab.panels.panel import percent
 
 MOST = 0.99
 _POINTS = 20  # of the curve that is measured once the sliders rest
-_REST = 0.15  # seconds without a move, until then
 
 
 def averages_panel(
@@ -51,7 +49,7 @@ def averages_panel(
     return AveragesPanel(runs, accuracy)
 
 
-class AveragesPanel(Panel):
+class AveragesPanel(Measuring):
     """See ``averages_panel``."""
 
     def __init__(self, runs: Mapping[str, Kept], accuracy: Callable[[nn.Module], float]) -> None:
@@ -61,8 +59,6 @@ class AveragesPanel(Panel):
         self._steps = next(iter(runs.values())).steps
         self._measured: dict[tuple[str, float, int], float] = {}
         self._evaluating = RLock()
-        self._rests_at = 0.0
-        self.measuring = Background(self)
         every = max(1, len(self._steps) // _POINTS)
         self._curve = range(len(self._steps), 0, -every)
         for name in self._runs:
@@ -79,12 +75,7 @@ class AveragesPanel(Panel):
             description="at step",
             layout={"width": "380px"},
         )
-        controls = [self.run, self.decay, self.step]
-        for control in controls:
-            control.observe(lambda _: self._moved(), names="value")
-        while self._measure_next():
-            pass
-        super().__init__(controls, self._picture())
+        super().__init__([self.run, self.decay, self.step], self._picture)
 
     def _picture(self) -> LivePicture:
         figure, (left, right) = subplots(9, 4, ncols=2, width_ratios=(3, 2))
@@ -111,33 +102,13 @@ class AveragesPanel(Panel):
             f"{percent(mix[0])} the first."
         )
 
-    def turn(self) -> float | None:
-        """Once the sliders rest, measure one point of the curve and show it."""
-        if (left := self._rests_at - time.monotonic()) > 0:
-            return left
-        more = self._measure_next()
-        self._follow()
-        return 0.0 if more else None
-
-    def rest(self, error: Exception | None) -> None:
-        """Say what went wrong."""
-        if error is not None:
-            self.fail(error)
-
-    def _stop(self) -> None:
-        self.measuring.close()
-
-    def _moved(self) -> None:
-        self._rests_at = time.monotonic() + _REST
-        self.measuring.start()
-
     @property
     def _setting(self) -> tuple[str, float, int]:
         count = self._steps.index(self.step.value) + 1
         return self.run.value, round(self.decay.value, 2), count
 
-    def _measure_next(self) -> bool:
-        """Measure one point of the curve that is missing; whether there was one."""
+    def measure_next(self) -> bool:
+        """Measure one point of the curve that is missing."""
         name, decay, _ = self._setting
         for count in self._curve:
             if (name, decay, count) not in self._measured:

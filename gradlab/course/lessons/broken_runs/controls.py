@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import ipywidgets
 
@@ -97,6 +98,20 @@ class Clinic(Closing):
         parts = (self._question, self._reply, code, self.panel.readout)
         return "\n".join(part for part in parts if part)
 
+    def asked(self) -> dict[str, Any]:
+        """Everything that is asked and told, as ``prediction.Prediction.asked`` has it."""
+        told = reply(self._truth, self._truth)
+        return {
+            "question": self._question,
+            "choices": {name: reply(self._truth, name) for name in NAMES},
+            "truth": self._truth,
+            "idea": "",
+            "skip": self.give_up_button.description,
+            "skipped": told.replace("Right: ", "It is: ", 1),
+            "once": False,
+            "code": "" if self._truth == HEALTHY else difference(fault(self._truth)),
+        }
+
     def answer(self, name: str) -> None:
         """Name the fault: the reply says what gives it away, or what it was mistaken for.
 
@@ -113,7 +128,7 @@ class Clinic(Closing):
         """Be told."""
         self._first(False)
         self._solve()
-        self._say(reply(self._truth, self._truth).replace("Right: ", "It is: ", 1))
+        self._say(self.asked()["skipped"])
 
     def mend(self) -> None:
         """Train by the mended script, from the same seed, and show that run below.

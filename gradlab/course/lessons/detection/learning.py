@@ -70,6 +70,8 @@ def learning_panel(
 class Learning(Panel):
     """See ``learning_panel``. ``model`` is the detector, ``taken`` its steps so far."""
 
+    finite = False
+    _found: Candidates
     children: Any
     model: nn.Sequential
 
@@ -81,7 +83,8 @@ class Learning(Panel):
         self.taken: list[Taken] = []
         self.precision: list[tuple[int, float]] = []
         self._before: list[tuple[int, float]] = []
-        self._error = ""
+        self._error, self._early = "", False
+        self._looks: list[Candidates] = []
         self.player = Player(self)
         self.optimizer = _menu("optimizer", list(_RATES), "SGD")
         self.lr = _menu("rate", _RATES["SGD"], 0.1)
@@ -131,6 +134,15 @@ class Learning(Panel):
         super().reset()
         self._follow()
 
+    def played(self) -> Iterator[int]:
+        """Show every look at the pictures again."""
+        taken, precision, early = self.taken, self.precision, self._early
+        for k, (step, _) in enumerate(precision, start=1):
+            self.taken, self.precision = taken[:step], precision[:k]
+            self._found, self._early = self._looks[k - 1], early and k == len(precision)
+            self._follow()
+            yield step
+
     def _train_or_stop(self) -> None:
         if self.player.going:
             self.player.stop()
@@ -142,7 +154,8 @@ class Learning(Panel):
     def _begin(self) -> None:
         """A detector that has learned nothing, and the run that the controls ask for."""
         self._before = self.precision if len(self.precision) > 1 else self._before
-        self.taken, self.precision, self._error = [], [], ""
+        self.taken, self.precision, self._looks = [], [], []
+        self._error, self._early = "", False
         self._settings = self._read()
         optimizer, lr, max_norm, accumulate = self._settings
         with device.seeded(0):
@@ -166,9 +179,10 @@ class Learning(Panel):
     def _look(self) -> None:
         """Measure on all test pictures, and keep the boxes of the first."""
         found = suppressed(propose(self.model, self._test.images), _OVERLAP)
-        self._found: Candidates = found[0].above(_SCORE)
+        self._found = found[0].above(_SCORE)
         ap = ranked(found, self._test.boxes).average_precision()
         self.precision.append((len(self.taken), ap))
+        self._looks.append(self._found)
         self._next_look = monotonic() + _REPAINT
 
     def turn(self) -> float | None:
@@ -177,6 +191,7 @@ class Learning(Panel):
         if step is None:
             if self.precision[-1][0] != len(self.taken):
                 self._look()
+            self._early = len(self.taken) < self._steps
             return None
         self.taken.append(step)
         if monotonic() >= self._next_look:
@@ -187,6 +202,7 @@ class Learning(Panel):
     def rest(self, error: Exception | None) -> None:
         """Say that it has ended, and why."""
         self.train_button.description, self.train_button.icon = "Train", "play"
+        self._early = len(self.taken) < self._steps
         if error is not None:
             self._error = f"Training stopped. {told(error)} "
         self._follow()
@@ -227,8 +243,7 @@ class Learning(Panel):
         ap = self.precision[-1][1]
         head = np.median(norms[:10, 1] / np.linalg.norm(norms[:10], axis=1))
         fired = np.mean([step.fired for step in self.taken])
-        early = len(self.taken) < self._steps and not self.player.going
-        ended = " It ended before its time." * early
+        ended = " It ended before its time." * self._early
         return (
             f"{len(self.taken)} of {self._steps} steps of {asked}: AP50 {ap:.3f} on "
             f"{len(self._test)} test pictures. {percent(float(fired))} of the steps clipped; the "

@@ -1,4 +1,4 @@
-"""Draw, then look: a curve that appears once its reader has drawn what it may be."""
+"""A curve that the reader draws by sliders; then the true one is drawn over it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from gradlab.arguments import whole
 from gradlab.draw.style import AFTER, CYCLE, decades
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
+
+_SKIPPED = "Skipped: move your points onto the curve."
 
 
 def predict_curve(
@@ -55,7 +57,12 @@ def predict_curve(
 
 
 class CurvePrediction(Panel):
-    """See ``predict_curve``. ``answer()`` and ``skip()`` do by code what the buttons do."""
+    """See ``predict_curve``. ``answer()`` and ``skip()`` do by code what the buttons do.
+
+    ``truth`` is the curve, ``places`` where the reader says how high it is.
+    """
+
+    finite = False
 
     def __init__(
         self,
@@ -66,7 +73,7 @@ class CurvePrediction(Panel):
         limits: tuple[float, float],
         labels: tuple[str, str],
     ) -> None:
-        self._truth, self._question, self._idea, self._places = truth, question, idea, places
+        self.truth, self.places, self._question, self._idea = truth, places, question, idea
         self._verdict, self._labels = "", labels
         low, high = (float(np.log10(limit)) for limit in limits)
         self.heights = [
@@ -95,11 +102,11 @@ class CurvePrediction(Panel):
 
     def _picture(self, limits: tuple[float, float]) -> LivePicture:
         figure, (axes,) = subplots(7.6, 3.6)
-        axes.set(xlim=(0, len(self._truth) - 1), yscale="log", ylim=limits)
+        axes.set(xlim=(0, len(self.truth) - 1), yscale="log", ylim=limits)
         axes.set(xlabel=self._labels[0], ylabel=self._labels[1])
         decades(axes)
         (self.drawn,) = axes.plot([], [], "o-", color=CYCLE[1], label="your curve")
-        (self.curve,) = axes.plot(self._truth, color=AFTER, label="what it is", visible=False)
+        (self.curve,) = axes.plot(self.truth, color=AFTER, label="what it is", visible=False)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
         return LivePicture(figure, [self.drawn, self.curve])
 
@@ -110,18 +117,29 @@ class CurvePrediction(Panel):
 
     def answer(self) -> None:
         """Commit to the curve of the sliders: say how far off it is, and draw the true one."""
-        said, true = self._said(), self._truth[self._places]
+        said, true = self._said(), self.truth[self.places]
         apart = np.maximum(said / true, true / said)
         far = int(apart.argmax())
         self._open(
-            f"Farthest off at {self._places[far]}: you said {number(said[far])}, it is "
+            f"Farthest off at {self.places[far]}: you said {number(said[far])}, it is "
             f"{number(true[far])}, a factor of {number(apart[far])}. The middle one of your points "
             f"is off by a factor of {number(float(np.median(apart)))}. {self._idea}"
         )
 
     def skip(self) -> None:
         """Draw the true curve without an answer."""
-        self._open("Skipped: move your points onto the curve.")
+        self._open(_SKIPPED)
+
+    def asked(self) -> dict[str, Any]:
+        """What is asked and told, as ``Prediction.asked`` has it; ``places`` say the rest."""
+        return {
+            "question": self._question,
+            "choices": None,
+            "idea": self._idea,
+            "skip": self.skip_button.description,
+            "skipped": _SKIPPED,
+            "once": True,
+        }
 
     def _open(self, verdict: str) -> None:
         self._verdict = verdict
@@ -134,9 +152,9 @@ class CurvePrediction(Panel):
     def show(self) -> str:
         """Draw the reader's curve; once it is answered, the true one too."""
         said = self._said()
-        self.drawn.set_data([0, *self._places], [self._truth[0], *said])
+        self.drawn.set_data([0, *self.places], [self.truth[0], *said])
         self.curve.set_visible(bool(self._verdict))
-        points = zip(self._places, said, strict=True)
+        points = zip(self.places, said, strict=True)
         drawn = ", ".join(f"{number(height)} at {place}" for place, height in points)
         parts = self._question, f"Your curve: {drawn}.", self._verdict
         return "\n".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Predict, then look: a panel that appears once its reader has answered."""
+"""A question whose panel appears once its reader has answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import ipywidgets
 
 from gradlab.panels.closing import Closing
 from gradlab.panels.panel import Panel, number, spoken
+
+_SKIPPED = "Skipped: move the slider and see."
 
 
 def predict(
@@ -93,6 +95,23 @@ class Prediction(Closing):
         shown = "" if self.hidden else self.panel.readout
         return "\n".join(part for part in (asked, self._verdict, shown) if part)
 
+    def asked(self) -> dict[str, Any]:
+        """Everything that is asked and told, for a page without a kernel.
+
+        ``choices``: with their replies; None: a number is asked for. ``skip``: the button that
+        asks to be told, and ``skipped``, what is said then. ``once``: whether the first answer
+        counts, right or not.
+        """
+        return {
+            "question": self._question,
+            "choices": self._choices,
+            "truth": self._right(),
+            "idea": self._idea,
+            "skip": self.skip_button.description,
+            "skipped": _SKIPPED,
+            "once": True,
+        }
+
     def answer(self, value: float | str) -> None:
         """Commit to an answer: say how far off it is, and show the panel.
 
@@ -101,7 +120,7 @@ class Prediction(Closing):
         """
         if self._choices is not None and value not in self._choices:
             raise ValueError(f"the answer must be one of {list(self._choices)!r}, got {value!r}")
-        truth = self._truth() if callable(self._truth) else self._truth
+        truth = self._right()
         if self._choices is None:
             self._open(f"{_compared(value, truth)} {self._idea}")
         else:
@@ -110,7 +129,10 @@ class Prediction(Closing):
 
     def skip(self) -> None:
         """Show the panel without an answer."""
-        self._open("Skipped: move the slider and see.")
+        self._open(_SKIPPED)
+
+    def _right(self) -> float | str:
+        return self._truth() if callable(self._truth) else self._truth
 
     def _answer_field(self) -> None:
         try:

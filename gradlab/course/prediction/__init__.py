@@ -1,0 +1,6 @@
+"""Predict, then look: a panel, or a curve, that appears once its reader has answered."""
+
+from gradlab.course.prediction.curve import CurvePrediction as CurvePrediction
+from gradlab.course.prediction.curve import predict_curve as predict_curve
+from gradlab.course.prediction.question import Prediction as Prediction
+from gradlab.course.prediction.question import predict as predict

@@ -1,0 +1,118 @@
+"""The whole site: every notebook run and written as a page, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import jinja2
+
+from gradlab.course.outline import Outline
+from gradlab.course.site.font import subset
+from gradlab.course.site.page import TEMPLATES, Page, colours, html
+from gradlab.course.site.run import ExportError as ExportError
+from gradlab.course.site.run import Processes, read
+from gradlab.course.site.states import Captured
+
+_MARK = ".gradlab-site"
+"""A file that says: this folder was made by ``build``, and may be made anew."""
+
+
+def build(
+    notebooks: Sequence[Path],
+    folder: Path,
+    *,
+    live: Mapping[str, str] | None = None,
+    jobs: int = 1,
+) -> list[Page]:
+    """Static pages of notebooks, whose sliders move without a kernel.
+
+    The notebooks are run, ``jobs`` at a time. The folder appears when all is done, in place of one
+    that an earlier call has made; an interrupted call leaves everything as it was.
+
+    Args:
+        notebooks: files, in the order of the course; their names must differ.
+        folder: where the site goes.
+        live: where a notebook runs in a kernel, by the name of the service: addresses in which
+            ``{notebook}`` stands for the name of its file. None: pages have no such link.
+        jobs: kernels at a time, 1 or more.
+
+    Returns:
+        What each page shows.
+
+    Raises:
+        ExportError: a file is no notebook, has no code, or a cell of it or a panel raises.
+        FileExistsError: ``folder`` holds something that no earlier call has made.
+        ValueError: there are no notebooks, or two have one name.
+    """
+    names = [path.stem for path in notebooks]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"notebooks must be files of different names, got {list(notebooks)}")
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise FileExistsError(f"{folder} holds other files: name a folder that is empty or new")
+    for path in notebooks:
+        read(path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        pages = _pages(notebooks, Path(temporary), jobs)
+        site = Path(temporary, "site")
+        _write(pages, site, live or {})
+        if folder.exists():
+            shutil.rmtree(folder)
+        site.rename(folder)
+    return pages
+
+
+def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
+    """Every notebook, run; the first error ends the others."""
+    processes = Processes()
+    with ThreadPoolExecutor(jobs) as threads:
+        found = [threads.submit(_page, path, temporary, processes) for path in notebooks]
+        try:
+            done, waiting = wait(found, return_when=FIRST_EXCEPTION)
+            for page in done if waiting else ():
+                page.result()  # one of them raises
+            return [page.result() for page in found]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            processes.stop()
+
+
+def _page(path: Path, temporary: Path, processes: Processes) -> Page:
+    panels = temporary / path.stem
+    panels.mkdir()
+    notebook = processes.run(path, panels)
+    found = sorted(panels.glob("*.json.gz"), key=lambda file: int(file.name.partition(".")[0]))
+    captured = [Captured.read(file, path.stem) for file in found]
+    return Page(Outline.of(path), notebook, captured)
+
+
+def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
+    (site / "panels").mkdir(parents=True)
+    places = [page.place for page in pages]
+    for page in pages:
+        file = f"{page.place.name}.ipynb"
+        here = {service: where.replace("{notebook}", file) for service, where in live.items()}
+        _file(site / f"{page.place.name}.html", html(page, places, here))
+        for panel in page.panels:
+            _file(site / panel.file, panel.script)
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)
+    _file(site / "index.html", templates.get_template("index.html.j2").render(pages=pages))
+    _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
+    shutil.copy(TEMPLATES / "panel.js", site)
+    (site / "DejaVuSans.woff").write_bytes(subset(_letters(pages)))
+    _file(site / _MARK, "")
+
+
+def _letters(pages: Sequence[Page]) -> Iterator[str]:
+    for page in pages:
+        for panel in page.panels:
+            for table in panel.states["parts"]:
+                yield from table
+
+
+def _file(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

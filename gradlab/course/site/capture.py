@@ -1,0 +1,146 @@
+"""In the kernel of a notebook that becomes a page: what each panel shows, at every setting."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from gradlab.course.prediction import CurvePrediction
+from gradlab.course.site.drawn import drawn
+from gradlab.course.site.hand import Hand
+from gradlab.course.site.pictures import State, tables, taken
+from gradlab.course.site.settings import Choice, Control, chosen
+from gradlab.panels.closing import Closing
+from gradlab.panels.panel import Panel
+
+MIME = "application/vnd.gradlab.panel+json"
+"""Of an output that is a panel: its number on the page."""
+_FEW = 40  # settings from which the size of all is guessed
+
+
+def install(folder: str) -> None:
+    """From now on, every panel that this kernel displays is written into a folder."""
+    from IPython import get_ipython
+
+    numbers = itertools.count()
+
+    def bundle(shown: Any, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        number = next(numbers)
+        panel = shown if isinstance(shown, Panel) else shown.panel
+        asked = shown.asked() if hasattr(shown, "asked") else None
+        packed = _packed(captured(panel) | {"asked": asked})
+        Path(folder, f"{number}.json.gz").write_bytes(packed)
+        return {MIME: number, "text/plain": shown.readout}, {}
+
+    shell: Any = get_ipython()
+    shell.display_formatter.mimebundle_formatter.for_type(Closing, bundle)
+
+
+def captured(panel: Panel) -> dict[str, Any]:
+    """Every picture of a panel that a page can show, and what the panel says of it.
+
+    The panel stands as before afterwards.
+
+    Returns:
+        ``size``: of the picture, CSS pixels. ``parts``, ``readouts``, ``states``: as ``tables`` has
+        them. ``controls``: kind and label of each, and the names of its positions where it is no
+        slider. ``scales``: the names of the positions of sliders. ``choices``: for each way in
+        which the menus can stand, the start first: ``menus``, their positions; ``sliders``, of each
+        its scale and where it starts, or null where it is hidden; ``hidden``, the numbers of hidden
+        menus; ``first``, the state with which it begins; in the next one, the last slider is one
+        position further. ``start``: the state at the start. ``live``: whether the panel trains.
+        ``points``: of a curve that the reader draws, else null.
+
+    Raises:
+        RuntimeError: the panel raised at a setting; says which.
+    """
+    points = None
+    with panel.picture.unpainted():
+        if isinstance(panel, CurvePrediction):
+            sliders, points = drawn(panel)
+            found = _described(sliders, [Choice((), tuple(sliders))], [taken(panel)])
+        elif panel.finite:
+            found = _at_every_setting(panel)
+        else:
+            states = {str(step): taken(panel) for step in panel.played()}
+            steps = tuple(states)
+            slider = Control("slider", "step", steps, steps, len(steps) - 1)
+            found = _described([slider], [Choice((), (slider,))], list(states.values()))
+    live = not panel.finite and points is None
+    return found | {"size": panel.picture.size, "live": live, "points": points}
+
+
+def _at_every_setting(panel: Panel) -> dict[str, Any]:
+    """As many settings as the panel's budgets for a page allow."""
+    hand = Hand(panel)
+    known: dict[tuple[Any, ...], State | None] = {}
+
+    def shown(most: float) -> dict[str, Any]:
+        kept = chosen(hand.choices, most)
+        for choice in kept:
+            _look(hand, choice, panel, known)
+        states = [known[choice.menus, at] for choice in kept for at in _settings(choice)]
+        return _described(hand.controls, kept, states)
+
+    few = shown(_FEW)
+    each = len(_packed(few)) / len(few["states"])
+    found = shown(min(panel.page_settings, panel.page_bytes / each))
+    hand.back()
+    return found
+
+
+def _look(
+    hand: Hand, choice: Choice, panel: Panel, known: dict[tuple[Any, ...], State | None]
+) -> None:
+    """Take the panel at those settings of a choice that are not known yet."""
+    missing = [at for at in _settings(choice) if (choice.menus, at) not in known]
+    try:
+        at: tuple[Any, ...] = ()
+        if missing:
+            hand.choose(choice.menus)
+        for at in missing:
+            known[choice.menus, at] = taken(panel) if hand.slide(choice, at) else None
+    except Exception as error:
+        where = hand.said(choice, at)
+        raise RuntimeError(f"{type(panel).__name__} raises at {where}: {error!r}") from error
+
+
+def _settings(choice: Choice) -> Iterator[tuple[Any, ...]]:
+    """The values of the visible sliders, the last one changing first."""
+    return itertools.product(*(slider.values for _, slider in choice.visible))
+
+
+def _described(
+    controls: Sequence[Control], choices: Sequence[Choice], states: Sequence[State | None]
+) -> dict[str, Any]:
+    scales: dict[tuple[str, ...], int] = {}
+    described, first = [], 0
+    for choice in choices:
+        sliders = [
+            slider and (scales.setdefault(slider.names, len(scales)), slider.start)
+            for slider in choice.sliders
+        ]
+        menus = {"menus": choice.menus, "hidden": choice.hidden}
+        described.append({**menus, "sliders": sliders, "first": first})
+        first += len(choice)
+    start = 0
+    for _, slider in choices[0].visible:
+        start = start * len(slider) + slider.start
+    return {
+        "start": min(start, len(states) - 1),  # the only one of a curve
+        "controls": [
+            {"kind": c.kind, "label": c.label, "names": () if c.kind == "slider" else c.names}
+            for c in controls
+        ],
+        "scales": list(scales),
+        "choices": described,
+        **tables(states),
+    }
+
+
+def _packed(found: dict[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(found, separators=(",", ":")).encode(), mtime=0)

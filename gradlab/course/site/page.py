@@ -1,0 +1,127 @@
+"""A notebook as one static page: its cells by nbconvert, its formulas as MathML, its panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+
+from gradlab.course import exercises
+from gradlab.course.exercises.checking.exercise import Exercise, Grade
+from gradlab.course.notebooks import checks
+from gradlab.course.outline import Outline
+from gradlab.course.site.capture import MIME
+from gradlab.course.site.states import Captured
+
+TEMPLATES = Path(__file__).parent / "template"
+_CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown with formulas that every browser draws by itself."""
+
+    def inline_math(self, body: str) -> str:
+        return convert(body)
+
+    def block_math(self, body: str) -> str:
+        return convert(body, display="block")
+
+
+class Pages(TemplateExporter):
+    """Notebooks to pages, with the course's template."""
+
+    output_mimetype = "text/html"
+
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    def _template_name_default(self) -> str:
+        return "page"
+
+    def _extra_template_basedirs_default(self) -> list[str]:
+        return [str(TEMPLATES)]
+
+    def default_filters(self) -> Any:
+        """Those of every exporter, and this page's own."""
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
+        yield "markdown2html", _markdown
+        yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        yield "exercises", _exercises
+
+
+@dataclass(frozen=True)
+class Page:
+    """A notebook that was run.
+
+    Args:
+        place: where it stands in the course.
+        notebook: with its outputs.
+        panels: what it displayed, in the order of their numbers.
+    """
+
+    place: Outline
+    notebook: NotebookNode
+    panels: list[Captured]
+
+
+def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
+    """The page as HTML.
+
+    Args:
+        page: the notebook and its panels.
+        places: all pages of the course, in order; this one among them.
+        live: addresses where the notebook runs in a kernel, by the name of the service.
+    """
+    number = places.index(page.place)
+    resources = {
+        "place": page.place,
+        "places": places,
+        "number": number + 1,
+        "before": places[number - 1] if number else None,
+        "after": places[number + 1] if number + 1 < len(places) else None,
+        "panels": page.panels,
+        "mime": MIME,
+        "live": live,
+    }
+    exporter = Pages()  # type: ignore[no-untyped-call]
+    written, _ = exporter.from_notebook_node(_lesson(page.notebook), resources=resources)
+    return str(written)
+
+
+def colours() -> str:
+    """The colours of code, on a light and on a dark page."""
+    light = HtmlFormatter(style="default").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+def _lesson(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without its closed last section, which stands there for the tests alone.
+
+    An exercise that nobody has written yet has nothing to say of itself either.
+    """
+    ends = [k for k, cell in enumerate(notebook.cells) if cell.metadata.get(_CHECKS)]
+    shown = NotebookNode(notebook)
+    shown.cells = notebook.cells[: ends[0]] if ends else notebook.cells
+    for cell in shown.cells:
+        if checks(cell.source):
+            cell.outputs = [each for each in cell.outputs if Grade.NOT_WRITTEN not in str(each)]
+    return shown
+
+
+def _exercises(source: str) -> list[Exercise]:
+    """Those that a cell checks."""
+    return [getattr(exercises, name) for name in checks(source)]
+
+
+def _markdown(source: str) -> str:
+    renderer = _Renderer(escape=False, exclude_anchor_links=True)
+    return str(MarkdownWithMath(renderer=renderer).render(source))

@@ -1,0 +1,117 @@
+"""A notebook run from top to bottom, its panels captured."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+_INSTALL = "from gradlab.course.site import capture; capture.install({folder!r}); del capture"
+_SECONDS = 900  # that a cell may take, with the pictures of its panels
+
+
+class ExportError(Exception):
+    """A notebook cannot become a page; says which and why."""
+
+
+class _ThisInterpreter(AsyncKernelManager):
+    """Starts ``python3`` as this interpreter, whatever kernels are installed."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """The notebook in a file.
+
+    Raises:
+        ExportError: there is none, or it has no code.
+    """
+    try:
+        notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} is no notebook: {error}") from error
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        raise ExportError(f"{path} has no code cells")
+    return notebook
+
+
+class Processes:
+    """Runs notebooks, each in a process of its own, which does not outlive this one.
+
+    It starts the kernel, and takes all that belongs to it along.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[str]] = []
+
+    def run(self, path: Path, panels: Path) -> nbformat.NotebookNode:
+        """The notebook in a file, run in its folder; its panels are written into another folder.
+
+        Raises:
+            ExportError: a cell raised, or a panel did, or something was written to stderr.
+        """
+        ran = panels / "run.ipynb"
+        command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as process:
+            self._running.append(process)
+            said = process.stderr.read() if process.stderr else ""
+        if process.returncode:
+            raise ExportError(f"{path.name}: {said.strip()}")
+        return read(ran)
+
+    def stop(self) -> None:
+        """End those that run."""
+        for process in self._running:
+            process.terminate()
+
+
+def main(notebook: str, panels: str, ran: str) -> None:
+    """In that process: run the notebook, and write it with its outputs."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    path = Path(notebook)
+    content = read(path)
+    client = NotebookClient(
+        content,
+        kernel_manager_class=_ThisInterpreter,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        timeout=_SECONDS,
+        extra_arguments=[
+            "--IPKernelApp.log_level=40",
+            f"--IPKernelApp.exec_lines={_INSTALL.format(folder=panels)}",
+        ],
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        sys.exit(f"{error.ename}: {error.evalue}")
+    except CellTimeoutError:
+        sys.exit(f"a cell took more than {_SECONDS} s, with the pictures of its panels")
+    for output in (each for cell in content.cells for each in cell.get("outputs", [])):
+        if output.output_type == "error":  # from a panel: the cell itself did not raise
+            sys.exit(f"{output.ename}: {output.evalue}")
+        if output.get("name") == "stderr":
+            sys.exit(output.text.strip())
+    nbformat.write(content, ran)
+
+
+def _end_with_parent() -> None:
+    """The pipe from the process that started this one closes when it is gone."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,135 @@
+"""Which settings of a panel's controls a page shows: all of the main sliders', fewer of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+_SLIDERS = ipywidgets.FloatLogSlider, ipywidgets.FloatSlider, ipywidgets.IntSlider
+_MAIN, _OTHER = 9, 3  # positions that a slider keeps at least
+_WEIGHT = 12  # how many times more positions a main slider keeps
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control of a panel, as a page shows it.
+
+    Args:
+        kind: ``"slider"``, ``"menu"`` or ``"switch"``.
+        label: what stands beside it.
+        names: of its positions, in words.
+        values: that the widget takes there.
+        start: the position where it stands, counted from 0.
+    """
+
+    kind: str
+    label: str
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    start: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def thinned(self) -> Control:
+        """About half as many positions: both ends, the start, and every second from there."""
+        last = len(self) - 1
+        kept = sorted({0, *range(self.start % 2, last, 2), self.start, last})
+        return replace(
+            self,
+            names=tuple(self.names[k] for k in kept),
+            values=tuple(self.values[k] for k in kept),
+            start=kept.index(self.start),
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way in which the menus of a panel can stand together, and its sliders then.
+
+    Args:
+        menus: the position of each menu and switch.
+        sliders: each slider as it stands then; None: the panel hides it.
+        hidden: the menus that the panel hides, by their numbers.
+    """
+
+    menus: tuple[int, ...]
+    sliders: tuple[Control | None, ...]
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def visible(self) -> list[tuple[int, Control]]:
+        """Its sliders that can be seen, with their numbers."""
+        return [(k, slider) for k, slider in enumerate(self.sliders) if slider is not None]
+
+    def __len__(self) -> int:
+        """Settings that it has."""
+        return prod(len(slider) for _, slider in self.visible)
+
+
+def control(widget: Any) -> Control | None:
+    """A widget as a control of a page; None for one that no list of positions describes."""
+    label = widget.description
+    if isinstance(widget, ipywidgets.widget_selection._Selection):
+        names = tuple(map(str, widget._options_labels))
+        values = tuple(widget._options_values)
+        kind = "slider" if isinstance(widget, ipywidgets.SelectionSlider) else "menu"
+        return Control(kind, label, names, values, values.index(widget.value))
+    if isinstance(widget, ipywidgets.Checkbox | ipywidgets.ToggleButton):
+        return Control("switch", label, ("off", "on"), (False, True), int(widget.value))
+    if isinstance(widget, _SLIDERS):
+        return _slider(widget)
+    return None
+
+
+def _slider(widget: Any) -> Control:
+    count = round((widget.max - widget.min) / widget.step) + 1
+    places = [widget.min + widget.step * k for k in range(count)]
+    if isinstance(widget, ipywidgets.FloatLogSlider):
+        values = [widget.base**place for place in places]
+    else:
+        values = places
+    start = int(np.argmin([abs(value - widget.value) for value in values]))
+    values[start] = widget.value  # to the last bit
+    form = widget.readout_format
+    names = tuple(format(value, form.removeprefix("~")) for value in values)
+    return Control("slider", widget.description, names, tuple(values), start)
+
+
+def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
+    """The choices, with sliders of so few positions that there are about ``most`` settings.
+
+    The longest slider of each choice keeps most; one that is the same in several choices has the
+    same positions in all. If there are still too many, the last menus stay where they are at the
+    start, which is the first choice. What a smaller ``most`` keeps, a larger one does, too.
+    """
+    kept = list(choices)
+    while sum(map(len, kept)) > most:
+        sliders = {slider: k for choice in kept for k, slider in choice.visible}
+        longest = {max((s for _, s in c.visible), key=len, default=None) for c in kept}
+        widest = max(sliders, key=lambda each: _spare(each, each in longest), default=None)
+        moving = [k for k in range(len(kept[0].menus)) if len({c.menus[k] for c in kept}) > 1]
+        if widest is not None and _spare(widest, widest in longest):
+            kept = [_replaced(choice, widest, widest.thinned()) for choice in kept]
+        elif moving:
+            last = moving[-1]
+            kept = [choice for choice in kept if choice.menus[last] == kept[0].menus[last]]
+        else:
+            break
+    return kept
+
+
+def _spare(slider: Control, main: bool) -> float:
+    """How much a slider has to give; 0 for one that must stay as it is."""
+    least, weight = (_MAIN, _WEIGHT) if main else (_OTHER, 1)
+    spare = len(slider) > least and len(slider.thinned()) < len(slider)
+    return len(slider) / weight if spare else 0
+
+
+def _replaced(choice: Choice, old: Control, new: Control) -> Choice:
+    return replace(choice, sliders=tuple(new if each == old else each for each in choice.sliders))

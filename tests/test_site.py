@@ -1,0 +1,243 @@
+"""Static pages show what the live panels show, ask nothing of anybody, and appear whole or not."""
+
+import itertools
+import json
+import random
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import lab
+import makers
+import pytest
+
+from gradlab.cli import main
+from gradlab.course.site import capture, settings
+from gradlab.course.site.build import build
+from gradlab.course.site.states import Captured
+
+TESTS = str(Path(__file__).parent)
+
+
+def cell(kind, source, **metadata):
+    made = {"cell_type": kind, "id": str(abs(hash(source))), "metadata": metadata, "source": source}
+    return made if kind == "markdown" else made | {"outputs": [], "execution_count": None}
+
+
+def write(path, *cells):
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+LESSON = (
+    cell(
+        "markdown",
+        "# How far?\n\nIn about ten minutes you will be able to\n\n- say that $\\lambda \\le 1$.",
+    ),
+    cell("code", f"import sys; sys.path.append({TESTS!r})\nimport makers\nprint('said', 1 < 2)"),
+    cell("code", "from gradlab.course.prediction import predict\nmakers.PANELS['race']()"),
+    cell("code", "predict(makers.PANELS['race'](), 'Where?', truth='here', idea='So it is.',"
+         " choices={'here': 'Yes & no.', 'there': ''})"),
+    cell("code", "makers.PANELS['learning']()"),
+    cell("markdown", "## Checked by the tests", **{"jp-MarkdownHeadingCollapsed": True}),
+    cell("code", "print('for the tests alone')"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    first = write(folder / "00_first.ipynb", *LESSON)
+    second = write(folder / "01_second.ipynb", cell("markdown", "# And <then>?"), cell("code", "1"))
+    pages = build([first, second], folder / "site", live={"Binder": "live/{notebook}"}, jobs=2)
+    return folder / "site", pages
+
+
+def settings_of(states):
+    """Each setting of a page's panel: its choice of menus, positions of visible sliders, state."""
+    for choice in states["choices"]:
+        scales = [states["scales"][each[0]] for each in choice["sliders"] if each]
+        for k, at in enumerate(itertools.product(*(range(len(scale)) for scale in scales))):
+            yield choice, at, states["states"][choice["first"] + k]
+
+
+def stand(panel, states, choice, at):
+    """Move a live panel to a setting of its page, as a hand would."""
+    panel.reset()
+    controls = [(w, found) for w in panel.controls if (found := settings.control(w))]
+    menus = [w for w, found in controls if found.kind != "slider"]
+    for widget, k in zip(menus, choice["menus"], strict=True):
+        widget.value = settings.control(widget).values[k]
+    sliders = [w for w, found in controls if found.kind == "slider"]
+    visible = [(w, each) for w, each in zip(sliders, choice["sliders"], strict=True) if each]
+    for (widget, (scale, _)), k in zip(visible, at, strict=True):
+        found = settings.control(widget)
+        widget.value = found.values[found.names.index(states["scales"][scale][k])]
+    panel.settle()
+
+
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "history"])
+def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
+    panel = makers.PANELS[name]()
+    panel.page_settings = 60
+    start = panel.readout
+    states = capture.captured(panel)
+    assert panel.readout == start
+    shown = [each for each in settings_of(states) if each[2]]
+    assert len(shown) > 3
+    for choice, at, state in random.Random(0).sample(shown, min(20, len(shown))):
+        stand(panel, states, choice, at)
+        assert states["readouts"][state[-1]] == panel.readout
+        layers = [table[k] for table, k in zip(states["parts"], state[:-1], strict=True)]
+        assert layers == list(panel.picture.layers)
+
+
+def test_the_page_hides_the_sliders_that_the_panel_hides():
+    states = capture.captured(makers.PANELS["threshold"]())
+    for choice in states["choices"]:
+        assert sum(each is not None for each in choice["sliders"]) == 1
+    assert {len(scale) for scale in states["scales"]} > {81}  # every position of the main slider
+
+
+def test_fragments_are_svg_and_keep_their_letters():
+    still, *moving = makers.PANELS["race"]().picture.layers
+    for layer in (still, *moving):
+        ElementTree.fromstring(f'<svg xmlns:xlink="x">{layer}</svg>')
+    assert ">loss of the batch</text>" in still
+    assert "DejaVu" in still
+
+
+@pytest.mark.parametrize("start", [0, 3, 6])
+def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
+    whole = settings.Control("slider", "x", tuple("abcdefg"), tuple(range(7)), start)
+    thin = whole.thinned()
+    assert {0, 6, start} <= set(thin.values) < set(whole.values)
+    assert thin.values[thin.start] == start
+
+
+def test_the_main_slider_keeps_most_and_menus_keep_all():
+    def slider(count):
+        return settings.Control(
+            "slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0
+        )
+
+    offered = [settings.Choice((k,), (slider(90), slider(40))) for k in range(4)]
+    kept = settings.chosen(offered, 600)
+    assert [choice.menus for choice in kept] == [(0,), (1,), (2,), (3,)]
+    assert sum(map(len, kept)) <= 600
+    main, other = kept[0].sliders
+    assert len(main) >= 21 > len(other) >= 3
+    fewer = settings.chosen(offered, 60)
+    assert set(fewer[0].sliders[0].values) < set(main.values)
+    assert settings.chosen([settings.Choice((k,), (slider(9),)) for k in range(90)], 600)[
+        0
+    ].menus == (0,)
+
+
+def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
+    folder, (first, second) = built
+    text = (folder / "00_first.html").read_text(encoding="utf-8")
+    assert first.place.title == "How far?"
+    assert first.place.minutes == 10
+    assert "<math" in text
+    assert "said True" in text
+    assert "for the tests alone" not in text
+    assert "live/00_first.ipynb" in text
+    assert "And &lt;then&gt;?" in text
+    assert "needs a kernel" in text  # the panel that trains
+    gallery = (folder / "index.html").read_text(encoding="utf-8")
+    assert gallery.count("<svg") == len(first.panels) == 3
+    assert second.panels == []
+
+
+def test_pages_ask_nothing_of_anybody(built):
+    folder, _ = built
+    for file in [*folder.glob("*.html"), *folder.glob("*.css"), *folder.glob("*.js")]:
+        text = file.read_text(encoding="utf-8")
+        asked = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(https?:|//)""", text)
+        assert asked == [], file.name
+
+
+@pytest.mark.browser
+def test_sliders_move_in_a_browser_from_the_disk(built):
+    folder, (first, _) = built
+    troubles = []
+    with lab.browsing() as browser:
+        page = browser.new_page()
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto((folder / "00_first.html").as_uri())
+        panel = page.locator("#panel-0")
+        slider = panel.locator("input[type=range]")
+        slider.wait_for()
+        before = panel.locator(".readout").inner_text(), panel.locator("svg").inner_html()
+        slider.press("Home")
+        slider.press("End")
+        said = first.panels[0].states["readouts"][-1]
+        page.wait_for_function(
+            "said => document.querySelector('#panel-0 .readout').textContent === said", arg=said
+        )
+        slider.press("Home")
+        page.wait_for_function("document.querySelector('#panel-0 input').value === '0'")
+        assert slider.get_attribute("aria-valuetext") == "0"
+        asked = page.locator("#panel-1")
+        assert not asked.locator("svg").is_visible()
+        asked.get_by_label("there").check()
+        asked.get_by_role("button", name="Answer").click()
+        assert asked.locator(".verdict").inner_text() == "You said there; it is here. So it is."
+        assert asked.locator("svg").is_visible()
+        address = page.url
+        page.goto("about:blank")
+        page.goto(address)  # a link opens a panel where one left it
+        page.locator("#panel-0 input[type=range]").wait_for()
+        assert page.locator("#panel-0 input[type=range]").input_value() == "0"
+    assert all(before)
+    assert troubles == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ((cell("markdown", "# Words"),), "has no code cells"),
+        ((cell("code", "1 / 0"),), "ZeroDivisionError: division by zero"),
+    ],
+    ids=["no code", "an error"],
+)
+def test_what_cannot_become_a_page_is_named_and_nothing_is_left(tmp_path, cells, said, capsys):
+    notebook = write(tmp_path / "bad.ipynb", *cells)
+    assert main(["export", str(notebook), str(tmp_path / "site")]) == 1
+    error = capsys.readouterr().err
+    assert "bad.ipynb" in error
+    assert said in error
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.ipynb"]
+
+
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, capsys):
+    (tmp_path / "bad.ipynb").write_text("{", encoding="utf-8")
+    assert main(["export", str(tmp_path / "bad.ipynb"), str(tmp_path / "site")]) == 1
+    assert "is no notebook" in capsys.readouterr().err
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path, capsys):
+    notebook = write(tmp_path / "one.ipynb", cell("code", "1"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary", encoding="utf-8")
+    assert main(["export", str(notebook), str(tmp_path / "mine")]) == 1
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "diary.txt").read_text(encoding="utf-8") == "dear diary"
+
+
+def test_two_notebooks_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    one = write(tmp_path / "one.ipynb", cell("code", "1"))
+    two = write(tmp_path / "a" / "one.ipynb", cell("code", "1"))
+    with pytest.raises(ValueError, match="notebooks must be files of different names"):
+        build([one, two], tmp_path / "site")
+
+
+def test_a_panel_knows_how_many_settings_its_page_shows(built):
+    _, (first, _) = built
+    for panel in first.panels:
+        assert isinstance(panel, Captured)
+        assert len(panel) == sum(state is not None for state in panel.states["states"])
