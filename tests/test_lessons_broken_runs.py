@@ -62,13 +62,13 @@ def test_the_bench_asks_first_and_then_shows_who_is_cured():
     bench = broken_runs.bench()
     assert bench.readout.endswith("Make the experiment.")
     assert not any(len(each.after.get_xdata()) for each in bench.losses)
-    bench.button.click()
+    bench.experiment.value = True
     assert "rate too large: cured" in bench.readout
     assert "one bad batch: shows its sign as before" in bench.readout
     cured, other = bench.losses
     assert len(cured.before.get_xdata()) < len(cured.after.get_xdata())
     assert np.isnan(other.after.get_ydata()[-1])
-    bench.menu.index = 1
+    bench.suspects.index = 1
     assert "gain too small" in [each.name.get_text() for each in bench.losses]
     assert bench.readout.endswith("Make the experiment.")
 

@@ -8,83 +8,69 @@ from gradlab.course.lessons.broken_runs.bench_picture import draw_losses
 from gradlab.course.lessons.broken_runs.faults import fault
 from gradlab.course.lessons.broken_runs.running import Run, run
 from gradlab.course.lessons.broken_runs.suspects import ROWS, Row
-from gradlab.panels.closing import Closing
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import spoken
+from gradlab.panels.panel import Panel
 
 
-def bench(seed: int = 1) -> Bench:
-    """A menu of two suspects each, and a button that makes the experiment with both.
+def bench(seed: int = 1, *, made: bool = False) -> Bench:
+    """A menu of two suspects each, and a box to tick that makes the experiment with both.
 
-    A run takes about a second: as they were, and with one change in both scripts.
+    Four runs of about a second each: both scripts as they were, and with one change in both.
 
     Args:
         seed: of the weights and of the order of the images.
+        made: begin with the first experiment made.
     """
-    return Bench(seed)
+    return Bench(seed, made)
 
 
-class Bench(Closing):
-    """See ``bench``. ``experiment()`` does what the button does."""
+class Bench(Panel):
+    """See ``bench``."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, made: bool) -> None:
         self._seed = seed
+        self._made: dict[str, list[tuple[Run, Run]]] = {}
         figure, axes = subplots(7.6, 3.4, ncols=2, sharey=True)
         self.losses = [draw_losses(each) for each in axes]
         axes[1].set_ylabel("")
-        moving = [artist for each in self.losses for artist in each.artists]
-        self.picture = LivePicture(figure, moving)
-        self.menu = ipywidgets.Dropdown(
-            options=[(_question(row), row) for row in ROWS],
+        self.suspects = ipywidgets.Dropdown(
+            options=[(f"{' or '.join(row.suspects)}?", row) for row in ROWS],
             description="suspects",
-            layout={"width": "460px"},
+            layout={"width": "420px"},
         )
-        self.button = ipywidgets.Button(
-            description="Make the experiment", button_style="primary", layout={"width": "180px"}
+        self.experiment = ipywidgets.Checkbox(
+            made, description="make the experiment", indent=False, layout={"width": "180px"}
         )
-        self.menu.observe(lambda _: self._ask(), names="value")
-        self.button.on_click(lambda _: self.experiment())
-        self._said = ipywidgets.HTML()
-        bar = ipywidgets.HBox([self.menu, self.button], layout={"flex_flow": "row wrap"})
-        super().__init__([bar, self.picture.widget, self._said])
-        self._ask()
+        self.suspects.observe(lambda _: self.experiment.set_trait("value", False), names="value")
+        moving = [artist for each in self.losses for artist in each.artists]
+        super().__init__([self.suspects, self.experiment], LivePicture(figure, moving))
 
-    @property
-    def readout(self) -> str:
-        """What both have in common, the experiment, and what came of it."""
-        return self._told
-
-    def experiment(self) -> None:
-        """Train both scripts, as they were and with the change, and show the four losses."""
-        row, told = self.menu.value, []
-        with self.picture.moving():
-            for name, losses in zip(row.suspects, self.losses, strict=True):
-                before = run(fault(name).broken, self._seed)
-                after = row.experiment.on(name, self._seed)
-                losses.move(name, before.train, after.train)
-                told.append(_outcome(name, after))
-        self._say(" ".join((_asked(row), *told)))
-
-    def _ask(self) -> None:
-        row = self.menu.value
-        with self.picture.moving():
+    def show(self) -> str:
+        """Draw the losses of both suspects, once the experiment is to be made."""
+        row = self.suspects.value
+        asked = f"What is seen: {row.seen}. The experiment, in both: {row.experiment.name}."
+        if not self.experiment.value:
             for name, losses in zip(row.suspects, self.losses, strict=True):
                 losses.move(name, None, None)
-        self._say(f"{_asked(row)} Which of the two does it cure? Make the experiment.")
+            return f"{asked} Which of the two does it cure? Make the experiment."
+        told = []
+        for name, losses, (before, after) in zip(
+            row.suspects, self.losses, self._runs(row), strict=True
+        ):
+            losses.move(name, before.train, after.train)
+            told.append(_outcome(name, after))
+        return " ".join((asked, *told))
 
-    def _say(self, told: str) -> None:
-        self._told, self._said.value = told, spoken(told)
-
-
-def _question(row: Row) -> str:
-    return " or ".join(row.suspects) + "?"
-
-
-def _asked(row: Row) -> str:
-    return f"What is seen: {row.seen}. The experiment, in both: {row.experiment.name}."
+    def _runs(self, row: Row) -> list[tuple[Run, Run]]:
+        """Of each suspect the run as it was and the run with the change."""
+        if row.seen not in self._made:
+            self._made[row.seen] = [
+                (run(fault(name).broken, self._seed), row.experiment.on(name, self._seed))
+                for name in row.suspects
+            ]
+        return self._made[row.seen]
 
 
 def _outcome(name: str, after: Run) -> str:
-    sick = fault(name).shows(after)
-    found = "shows its sign as before" if sick else "cured"
+    found = "shows its sign as before" if fault(name).shows(after) else "cured"
     return f"{name}: {found}, test accuracy {after.accuracy:.0%}."
