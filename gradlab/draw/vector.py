@@ -27,6 +27,8 @@ _NOISE = re.compile(
 )
 _DIGITS = re.compile(r"(\.\d\d)\d+(?=[\s\"LMQCZ])")
 _SPACE = re.compile(r"\s+")
+_MARKER = re.compile(r'<use xlink:href="(#\w+)" x="([-.\d]+)" y="([-.\d]+)"([^>]*)/> ?')
+_APART = 4  # markers to a point, at most: more of them look the same
 
 
 def still(figure: Figure) -> str:
@@ -67,4 +69,18 @@ def _fragment(figure: Figure, artist: Artist) -> str:
     artist.draw(renderer)
     renderer.finalize()
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
-    return _SPACE.sub(" ", _DIGITS.sub(r"\1", bare)).strip()
+    return _once(_SPACE.sub(" ", _DIGITS.sub(r"\1", bare)).strip())
+
+
+def _once(svg: str) -> str:
+    """The fragment without markers that cover others of their look."""
+    seen = set()
+
+    def marker(found: re.Match[str]) -> str:
+        name, x, y, look = found.groups()
+        place = name, round(_APART * float(x)), round(_APART * float(y)), look
+        new = place not in seen
+        seen.add(place)
+        return found[0] if new else ""
+
+    return _MARKER.sub(marker, svg)

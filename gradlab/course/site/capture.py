@@ -87,8 +87,9 @@ def _at_every_setting(panel: Panel) -> dict[str, Any]:
         return _described(hand.controls, kept, states)
 
     few = shown(_FEW)
-    each = len(_packed(few)) / len(few["states"])
-    found = shown(min(panel.page_settings, panel.page_bytes / each))
+    one = len(_packed({"layers": panel.picture.layers}))
+    more = (len(_packed(few)) - one) / len(few["states"])
+    found = shown(min(panel.page_settings, (panel.page_bytes - one) / more))
     hand.back()
     return found
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latex2mathml.converter import convert
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -18,6 +17,7 @@ from gradlab.course import exercises
 from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.notebooks import checks
 from gradlab.course.outline import Outline
+from gradlab.course.site import formulas
 from gradlab.course.site.capture import MIME
 from gradlab.course.site.states import Captured
 
@@ -29,10 +29,10 @@ class _Renderer(IPythonRenderer):
     """Markdown with formulas that every browser draws by itself."""
 
     def inline_math(self, body: str) -> str:
-        return convert(body)
+        return formulas.mathml(body)
 
     def block_math(self, body: str) -> str:
-        return convert(body, display="block")
+        return formulas.mathml(body, display="block")
 
 
 class Pages(TemplateExporter):
