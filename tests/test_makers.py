@@ -18,8 +18,10 @@ def kinds(panel):
 
 def unfinished(panel):
     """Whether a class leaves something to its subclasses."""
-    members = (getattr(panel, name, None) for name in dir(panel))
-    return any(getattr(member, "__isabstractmethod__", False) for member in members)
+    members = {}
+    for base in reversed(panel.__mro__):
+        members |= vars(base)
+    return any(getattr(member, "__isabstractmethod__", False) for member in members.values())
 
 
 @pytest.mark.once

@@ -29,7 +29,7 @@ class Bench(Panel):
 
     def __init__(self, seed: int, made: bool) -> None:
         self._seed = seed
-        self._made: dict[str, list[tuple[Run, Run]]] = {}
+        self._known: dict[str, list[tuple[Run, Run]]] = {}
         figure, axes = subplots(7.6, 3.4, ncols=2, sharey=True)
         self.losses = [draw_losses(each) for each in axes]
         axes[1].set_ylabel("")
@@ -63,12 +63,12 @@ class Bench(Panel):
 
     def _runs(self, row: Row) -> list[tuple[Run, Run]]:
         """Of each suspect the run as it was and the run with the change."""
-        if row.seen not in self._made:
-            self._made[row.seen] = [
+        if row.seen not in self._known:
+            self._known[row.seen] = [
                 (run(fault(name).broken, self._seed), row.experiment.on(name, self._seed))
                 for name in row.suspects
             ]
-        return self._made[row.seen]
+        return self._known[row.seen]
 
 
 def _outcome(name: str, after: Run) -> str:
