@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from importlib.resources import files
+from importlib.metadata import distribution
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
 
 PICTURES = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-FORMULAS = Path(str(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"))
+FORMULAS = Path(str(distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")))
 
 
 def subset(path: Path, texts: Iterable[str]) -> bytes:
