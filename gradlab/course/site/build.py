@@ -109,11 +109,12 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
 
 
 def _gallery(pages: Sequence[Page]) -> list[tuple[Outline, list[Captured]]]:
-    """The panels of each page that begin with a picture of their own, and ask nothing before."""
+    """The panels of each page that begin with a picture of their own, and ask nothing."""
     seen: set[tuple[str, ...]] = set()
     found = []
     for page in pages:
-        first = {tuple(panel.layers): panel for panel in reversed(page.panels) if not panel.hides}
+        free = [panel for panel in page.panels if not panel.states["asked"]]
+        first = {tuple(panel.layers): panel for panel in reversed(free)}
         new = [panel for layers, panel in reversed(first.items()) if layers not in seen]
         seen.update(first)
         found.append((page.place, new))
