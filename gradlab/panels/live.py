@@ -130,13 +130,12 @@ class LivePicture:
     @contextmanager
     def unpainted(self) -> Iterator[None]:
         """Let artists move without a picture of it, as when only ``layers`` are asked for."""
-        with self._lock:
-            self._unpainted = True
-            try:
-                yield
-            finally:
-                self._unpainted = False
-                self.redraw()
+        self._unpainted = True
+        try:
+            yield  # and not with the lock: what measures in the background moves artists, too
+        finally:
+            self._unpainted = False
+            self.redraw()
 
     @contextmanager
     def _held(self) -> Iterator[None]:
