@@ -16,7 +16,7 @@ from gradlab.clip.counted import Counted, Effect, countable, effect
 from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
-from gradlab.histogram.log import of_tensors
+from gradlab.histogram.layers import of_tensors
 from gradlab.histogram.scaled import Scaled
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.modules import by_module
