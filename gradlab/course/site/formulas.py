@@ -17,7 +17,7 @@ _ITALIC = (("a", "z", 0x1D44E), ("A", "Z", 0x1D434), ("α", "ω", 0x1D6FC), ("Α
 
 
 def mathml(latex: str, display: str = "inline") -> str:
-    """A formula as MathML: bars in pairs, no brackets that grow with an exponent, spaces as in TeX."""
+    """A formula as MathML, its bars in pairs, its brackets no larger for an exponent."""
     sides = itertools.cycle(("prefix", "postfix"))
     found = _BIG.sub('<mo stretchy="false">', convert(latex, display=display))
     found = _FUNCTION.sub(r'\1<mspace width="0.17em"/>', found)
