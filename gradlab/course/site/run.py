@@ -99,11 +99,9 @@ def main(notebook: str, panels: str, ran: str) -> None:
         sys.exit(f"{error.ename}: {error.evalue}")
     except CellTimeoutError:
         sys.exit(f"a cell took more than {_SECONDS} s, with the pictures of its panels")
-    for output in (each for cell in content.cells for each in cell.get("outputs", [])):
-        if output.output_type == "error":  # from a panel: the cell itself did not raise
-            sys.exit(f"{output.ename}: {output.evalue}")
-        if output.get("name") == "stderr":
-            sys.exit(output.text.strip())
+    outputs = [each for cell in content.cells for each in cell.get("outputs", [])]
+    if said := [each.text for each in outputs if each.get("name") == "stderr"]:
+        sys.exit("".join(said).strip())
     nbformat.write(content, ran)
 
 
