@@ -82,6 +82,8 @@ def apart(one, other):
     """
     if one.size != other.size:
         other = other.resize(one.size)
-    blurred = [np.asarray(p.filter(ImageFilter.GaussianBlur(3)), float) / 255 for p in (one, other)]
+    blurred = [
+        np.asarray(p.filter(ImageFilter.GaussianBlur(12)), float) / 255 for p in (one, other)
+    ]
     difference = np.abs(blurred[0] - blurred[1])
     return difference.mean(), difference.max()

@@ -5,12 +5,17 @@ import itertools
 import json
 import random
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import lab
 import makers
+import psutil
 import pytest
+from page import wait_until
 from PIL import Image
 from playwright.sync_api import expect
 from site_page import WIDTHS, apart, opened, press, ready, seen, violations
@@ -279,6 +284,24 @@ def test_what_cannot_become_a_page_is_named_and_nothing_is_left(tmp_path, cells,
     assert "bad.ipynb" in error
     assert said in error
     assert [path.name for path in tmp_path.iterdir()] == ["bad.ipynb"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=lambda sent: sent.name)
+def test_an_interrupted_export_leaves_no_half_site(tmp_path, sent):
+    waits = "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(300)"
+    notebook = write(tmp_path / "one.ipynb", cell("code", waits))
+    command = [sys.executable, "-m", "gradlab", "export", str(notebook), str(tmp_path / "site")]
+    export = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    started = tmp_path / "started"
+    wait_until(lambda: started.exists() and started.read_text(), "the notebook runs", 90)
+    export.send_signal(sent)
+    _, said = export.communicate(timeout=60)
+    assert export.returncode
+    assert not (tmp_path / "site").exists()
+    wait_until(lambda: not psutil.pid_exists(int(started.read_text())), "its kernel is gone", 60)
+    if sent is signal.SIGINT:
+        assert "Traceback" not in said
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["one.ipynb", "started"]
 
 
 def test_a_file_that_is_no_notebook_is_refused(tmp_path, capsys):
