@@ -28,9 +28,10 @@ one file here, and its tests.
 
 from gradlab.clip.adagc import AdaGC
 from gradlab.clip.adaptive import Adaptive
+from gradlab.clip.measured import Clipped, NonFiniteGradient
 from gradlab.clip.norm import ByNorm, PerLayer
 from gradlab.clip.percentile import Percentile
-from gradlab.clip.rule import Clipped, NonFiniteGradient, Rule
+from gradlab.clip.rule import Rule
 from gradlab.clip.skip import SkipSpikes
 from gradlab.clip.value import ByValue
 from gradlab.clip.zclip import ZClip

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gradlab.arguments import positive, whole, within
 from gradlab.clip.gradients import Layer, scale_each_
+from gradlab.clip.measured import Measured
 from gradlab.clip.moving import Moving
-from gradlab.clip.rule import Measured, Part, ratio
+from gradlab.clip.rule import Part, ratio
 
 _NORM = "norm of "  # a layer, in the saved state
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, joined, scale_each_, tensor_norms, unit_norms
-from gradlab.clip.rule import EPS, Measured, Part, Rule, ratio
+from gradlab.clip.measured import Measured
+from gradlab.clip.rule import EPS, Part, Rule, ratio
 from gradlab.clip.sharded import own_rows, spread_rows, whole
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, scale_, scale_each_
-from gradlab.clip.rule import EPS, Measured, Part, Rule, ratio
+from gradlab.clip.measured import Measured
+from gradlab.clip.rule import EPS, Part, Rule, ratio
 
 
 @dataclass(frozen=True, repr=False)

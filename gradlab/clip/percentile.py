@@ -10,8 +10,9 @@ from torch import Tensor
 
 from gradlab.arguments import within
 from gradlab.clip.gradients import Layer
+from gradlab.clip.measured import Measured
 from gradlab.clip.norm import bounding, scale_all_
-from gradlab.clip.rule import Measured, Part, Rule
+from gradlab.clip.rule import Part, Rule
 from gradlab.histogram.running import RunningQuantile, running_quantiles
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from gradlab.arguments import positive, whole
 from gradlab.clip.gradients import Layer, scale_
+from gradlab.clip.measured import Measured
 from gradlab.clip.moving import Moving
-from gradlab.clip.rule import EPS, Measured, Part
+from gradlab.clip.rule import EPS, Part
 
 _FEWEST = 20  # steps to judge by
 

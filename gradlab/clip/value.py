@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gradlab.arguments import positive
 from gradlab.clip.gradients import Layer, exceeding, grouped, joined
-from gradlab.clip.rule import Measured, Part, Rule, ratio
+from gradlab.clip.measured import Measured
+from gradlab.clip.rule import Part, Rule, ratio
 from gradlab.clip.sharded import anywhere
 
 

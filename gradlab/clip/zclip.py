@@ -11,9 +11,10 @@ from torch import Tensor
 
 from gradlab.arguments import one_of, positive, whole, within
 from gradlab.clip.gradients import Layer
+from gradlab.clip.measured import Measured
 from gradlab.clip.moving import Moving
 from gradlab.clip.norm import bounding, scale_all_
-from gradlab.clip.rule import EPS, Measured, Part
+from gradlab.clip.rule import EPS, Part
 
 Mode = Literal["reciprocal", "mean", "max"]
 

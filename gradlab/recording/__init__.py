@@ -7,10 +7,10 @@ loaded, and asked what another rule would have done (``what_if``), which thresho
 
 - ``record``, ``recorder``: around the loop, and at the optimizer
 - ``ranks``: one recording of a run on many ranks
-- ``looking``, ``updates``, ``waiting``, ``precision``: on the device of the gradients
+- ``watched``, ``looking``, ``updates``, ``waiting``, ``precision``: on the device of the gradients
 - ``journal``, ``histograms``: what has been read back
 - ``recording``: the plain data, and its questions; ``counterfactual``, ``compared`` and
-  ``suggestion`` answer them
+  ``suggestion`` answer them, and ``sampled`` says how sure that is
 - ``optimizers``, ``culprits``: what a threshold is to an optimizer; which layer spends the norm
 - ``storage``, ``export``: files, data frames, TensorBoard; ``logs``: norms that others logged
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from math import inf, nan
-from operator import is_
 from types import TracebackType
 from typing import Any
 from weakref import WeakSet
@@ -24,6 +23,7 @@ from gradlab.recording.ranks import agree, is_sharded, unwrapped
 from gradlab.recording.recording import Recording
 from gradlab.recording.updates import Weights, copied, moments, update_norms
 from gradlab.recording.waiting import Pending, read_back
+from gradlab.recording.watched import Watched
 
 _MEASURE = ByNorm(inf, nonfinite="allow")
 _WAITING = 64  # steps whose numbers stay on the device, to be read back together
@@ -52,15 +52,13 @@ class Recorder:
         self._updates, self._exact = updates, exact
         self._before: Weights = {}
         self._clip, self._journal = clip, journal
-        self._updated: list[Tensor] = []
-        self._layers: dict[str, Tensor] = {}
+        self._watched = Watched(self._model, optimizer, journal.sizes)
         self._waiting: list[Pending] = []
         self._calls = 0
         self._open = ExitStack()
-        self._watch()
 
     def __enter__(self) -> Recorder:
-        watched = self._watch()
+        watched = self._watched.now()
         agree(
             clip=self._clip,
             every=self._journal.every,
@@ -71,7 +69,9 @@ class Recorder:
         )
         mine = set(map(id, watched.values()))
         for other in _active:
-            if other._optimizer is self._optimizer and mine & set(map(id, other._watch().values())):
+            if other._optimizer is self._optimizer and mine & set(
+                map(id, other._watched.now().values())
+            ):
                 which = "model" if self._optimizer is None else "optimizer"
                 raise ValueError(
                     f"{which} must have no other open recorder for the same parameters: a step is "
@@ -98,8 +98,8 @@ class Recorder:
     ) -> None:
         self._open.close()
         self._read_back()
-        if error is None or not is_sharded(self._layers):  # or the other ranks may be gone
-            look_at_last(self._journal, self._layers, self._clip or _MEASURE, self._exact)
+        if error is None or not is_sharded(self._watched.layers):  # or the other ranks may be gone
+            look_at_last(self._journal, self._watched.layers, self._clip or _MEASURE, self._exact)
 
     @property
     def recording(self) -> Recording:
@@ -184,7 +184,7 @@ class Recorder:
         looks = sum(step.look is not None for step in self._waiting)
         if len(self._waiting) >= _WAITING or looks >= _LOOKS:
             self._read_back()
-        watched = self._watch()
+        watched = self._watched.now()
         layers = gather(watched.items())
         number = len(self._journal.rows) + len(self._waiting)
         closer = look(watched, layers, self._exact) if number % self._journal.every == 0 else None
@@ -209,8 +209,8 @@ class Recorder:
         if before:
             last = self._waiting.pop()
             assert last.look is not None
-            ratios, found = moments(self._layers, optimizer, self._exact)
-            updates = update_norms(self._layers, before)
+            ratios, found = moments(self._watched.layers, optimizer, self._exact)
+            updates = update_norms(self._watched.layers, before)
             measured = last.look._replace(updates=updates, ratios=ratios, moments=found)
             self._waiting.append(last._replace(look=measured))
 
@@ -221,35 +221,6 @@ class Recorder:
         self._journal.optimizer = self._journal.optimizer or settings_of(optimizer)
         rate: float | Tensor = optimizer.param_groups[0].get("lr", nan)
         return rate.detach().clone() if isinstance(rate, Tensor) else rate  # it moves in place
-
-    def _watch(self) -> dict[str, Tensor]:
-        """The parameters of the model that are updated, by name, in the model's order."""
-        updated: list[Tensor] = (
-            [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-            if self._optimizer is None
-            else [p for group in self._optimizer.param_groups for p in group["params"]]
-        )
-        known = len(updated) == len(self._updated) and all(map(is_, updated, self._updated))
-        if known and self._layers:
-            return self._layers
-        ids = set(map(id, updated))
-        self._layers = {
-            name.replace("_orig_mod.", ""): parameter  # torch.compile's
-            for name, parameter in self._model.named_parameters()
-            if id(parameter) in ids
-        }
-        if not self._layers:
-            raise ValueError(
-                "model must have a parameter that requires a gradient, got one without"
-                if self._optimizer is None
-                else "optimizer must update a parameter of model, got one that updates none"
-            )
-        for name, parameter in self._layers.items():
-            if parameter.is_complex():
-                raise TypeError(f"model must have real parameters, got {parameter.dtype} in {name}")
-            self._journal.sizes.setdefault(name, parameter.numel())
-        self._updated = updated
-        return self._layers
 
     def _read_back(self) -> None:
         """Move what waits on the device into the journal, in one go."""
