@@ -18,7 +18,7 @@ from refresh_notebooks import NOTEBOOKS, text
 BRANCH = "gh-pages"
 MISSING = ("hypothesis", "sortedcontainers", "torch-pruning")
 """What the course needs and Colab lacks. All else Colab has, and its own versions are kept."""
-INSTALL = """#@title Install the course: once, half a minute
+INSTALL = """#@title Install the course: once in each notebook
 %pip install --quiet --no-deps "git+https://github.com/{repository}" {packages}"""
 LINK = re.compile(r"\]\((\d\d_\w+\.ipynb)\)")
 

@@ -280,7 +280,7 @@ def run(what, *arguments):
     dist.destroy_process_group()
 
 
-def forked(ranks, *arguments):
+def forked(ranks, *arguments, target=run):
     """Whether every rank ended well."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -289,7 +289,7 @@ def forked(ranks, *arguments):
     children = []
     for rank in range(ranks):
         os.environ["RANK"] = str(rank)
-        fork = multiprocessing.get_context("fork").Process(target=run, args=arguments)
+        fork = multiprocessing.get_context("fork").Process(target=target, args=arguments)
         fork.start()
         children.append(fork)
     for child in children:

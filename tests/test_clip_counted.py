@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gradlab import clip
 from gradlab.clip import counted
-from gradlab.histogram.log import RELATIVE_ERROR, of_tensors
+from gradlab.histogram.layers import of_tensors
+from gradlab.histogram.log import RELATIVE_ERROR
 
 RULES = st.one_of(
     st.builds(kind, st.floats(1e-5, 1e3)) for kind in (clip.ByValue, clip.ByNorm, clip.PerLayer)

@@ -46,7 +46,7 @@ def test_the_stated_bounds_hold_99_times_in_100():
                 low, high = h.fraction_interval(truth)
                 above = np.mean(size > truth * slack), np.mean(size > truth / slack)
                 held.append(above[0] <= high and low <= above[1])
-                assert high - low < 0.03
+                assert high - low < 0.034
     assert len(held) > 400
     assert np.mean(held) >= 0.99
 
@@ -105,7 +105,7 @@ def test_a_recording_samples_large_layers_unless_told_not_to(exact, tmp_path):
     recorder.recording.save(tmp_path)
     for recording in (recorder.recording, load(tmp_path)):
         found = recording.histograms[0]
-        assert found["large.weight"].stride == (1 if exact else 3)
+        assert found["large.weight"].stride == (1 if exact else 6)
         assert found["small.weight"].stride == 1
         expected = LogHistogram.of(model["large"].weight.grad, exact=exact)
         assert np.array_equal(found["large.weight"].bins(), expected.bins())

@@ -13,7 +13,7 @@ from PIL import Image
 from gradlab import clip, panels
 from gradlab.course import models
 from gradlab.course.prediction import predict
-from gradlab.histogram.log import of_tensors
+from gradlab.histogram.layers import of_tensors
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import NotPossible, Panel, number, percent
 

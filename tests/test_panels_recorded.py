@@ -36,15 +36,13 @@ def gradients(steps=40, seed=0):
     return made
 
 
-def recording_of(made, **changes):
+def recording_of(made, exact=True, **changes):
     """A recording of given gradients, by numpy alone but for the counting."""
     names = tuple(made[0])
     norms = np.array([[np.linalg.norm(g[n].double().numpy()) for n in names] for g in made])
     total = np.linalg.norm(norms, axis=1)
     each = [
-        Histograms.of(
-            names, step, dict(zip(names, count(list(made[step].values()))(), strict=True))
-        )
+        Histograms.of(names, step, slice(None), count(list(made[step].values()), exact=exact)())
         for step in range(0, len(made), EVERY)
     ]
     given = Recording(

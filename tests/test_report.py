@@ -7,12 +7,14 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from test_panels_recorded import gradients, recording_of
 
 from gradlab import clip, report
+from gradlab.histogram.sampling import LARGE
 from gradlab.recording.histograms import Histograms
 
 
@@ -186,3 +188,23 @@ def test_a_pipe_in_a_rule_does_not_break_the_markdown(recording, odd):
 def test_an_unknown_style_is_refused(recording):
     with pytest.raises(ValueError, match="style must be one of 'markdown', 'latex', got 'word'"):
         report.table(recording, style="word")
+
+
+def test_counts_from_a_sample_are_said_to_be_from_a_sample():
+    draw = torch.Generator().manual_seed(0)
+    made = [{"fc.weight": torch.randn(4 * LARGE, generator=draw)} for _ in range(3)]
+    run = recording_of(made, exact=False)
+    said = "of fc.weight, 8,192 of 65,536 elements): a share of a layer's elements is known to 1.7"
+    values, norms = clip.ByValue(2.0), clip.ByNorm(100.0)
+    assert run.what_if(values).stride == 8
+    assert "estimated from a sample, one element in up to 8" in repr(run.what_if(values))
+    assert said in report.table(run, [norms, values])
+    assert said.replace("%", r"\%") in report.table(run, [values], style="latex")
+    assert "sample" not in report.table(run, [norms])
+    (below,) = [t for t in texts(report.figure(run, clip=values)) if "sample" in t]
+    assert said in " ".join(below.split())
+    assert not any("sample" in text for text in texts(report.figure(run, clip=norms)))
+    exact = recording_of(made)
+    close = exact.what_if(values).norm_after / run.what_if(values).norm_after
+    assert np.allclose(close, 1, atol=0.01)
+    assert "sample" not in report.table(exact, [values])

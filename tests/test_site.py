@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 from site_page import WIDTHS, apart, opened, press, ready, seen, violations
 
 from gradlab.cli import main
-from gradlab.course.site import capture, settings
+from gradlab.course.site import capture, formulas, settings
 from gradlab.course.site.build import build
 from gradlab.course.site.states import Captured
 
@@ -338,3 +338,15 @@ def test_a_panel_knows_how_many_settings_its_page_shows(built):
     for panel in first.panels:
         assert isinstance(panel, Captured)
         assert len(panel) == sum(state is not None for state in panel.states["states"])
+
+
+def test_bars_come_in_pairs_and_no_bracket_grows_with_its_exponent():
+    shown = formulas.mathml(r"\big(\lVert v\rVert^2 + |w|\big)^3")
+    assert re.findall(r'form="(\w+)">&#x0(\w+);', shown) == [
+        ("prefix", "2016"),
+        ("postfix", "2016"),
+        ("prefix", "007C"),
+        ("postfix", "007C"),
+    ]
+    assert "minsize" not in shown
+    assert set(formulas.letters(f"<p>q</p>{shown}")) == set("()+23‖|vw𝑣𝑤")

@@ -80,6 +80,13 @@ def tensor_norms(tensors: Sequence[Tensor], norm_type: float, dtype: torch.dtype
     return [found[id(tensor)] for tensor in tensors]
 
 
+def stacked(numbers: Sequence[Tensor]) -> Tensor:
+    """Some 0-dim tensors as one vector, on the first one's device; of none, an empty one."""
+    device = numbers[0].device if numbers else None
+    one = [n if n.device == device else n.to(device) for n in numbers]
+    return torch.stack(one) if one else torch.zeros(0)
+
+
 def layer_norms(layers: Sequence[Layer], norm_type: float, dtype: torch.dtype) -> list[Tensor]:
     """The norm of each layer's gradient, also of one that is shared out among ranks."""
     norms = tensor_norms([layer.gradient for layer in layers], norm_type, dtype)

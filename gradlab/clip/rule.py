@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 import torch
 from torch import Tensor
 
-from gradlab.clip.gradients import Layer, Parameters, gather, layer_norms
+from gradlab.clip.gradients import Layer, Parameters, gather, layer_norms, stacked
 from gradlab.clip.sharded import is_shared, whole
 
 Policy = Literal["raise", "skip", "allow"]
@@ -87,8 +87,7 @@ class Measured(NamedTuple):
         cls, units: list[Tensor], norms: list[Tensor], order: float, dtype: torch.dtype
     ) -> Measured:
         """From the norms of the units and of the layers."""
-        device = norms[0].device
-        layer_norms = torch.stack([n if n.device == device else n.to(device) for n in norms])
+        layer_norms = stacked(norms)
         return cls(units, layer_norms, torch.linalg.vector_norm(layer_norms, order), dtype)
 
 

@@ -11,18 +11,16 @@ code ``NONFINITE``, and zero, which would share one with the smallest subnormals
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from gradlab.histogram.threads import SHARE, spread, workers
 
 MANTISSA_BITS = 6
 BINS = 255 << MANTISSA_BITS
@@ -31,65 +29,49 @@ CODES = 512 << MANTISSA_BITS
 NONFINITE = BINS
 ZERO = CODES - 1
 
-_SHIFT = 23 - MANTISSA_BITS
+SHIFT = 23 - MANTISSA_BITS
+"""Bits of a float32 that are not part of its code."""
 _NEGATIVE = CODES // 2  # the first code with a sign
 _PIECE = 1 << 18  # elements counted at a time: what is made of them stays in the cache
-_WORKERS = 4  # more threads wait for memory
-_SHARE = 1 << 18  # elements that are worth a thread
 
 # Counting one code again and again waits for the last addition, so zeros, of which some gradients
 # are full, take turns at 64 codes beyond the others. All their bits are set in these.
 _LANES = np.tile(np.arange(64, dtype=np.uint32) | (CODES + _NEGATIVE), _PIECE // 64)
 
-EDGES = (np.arange(BINS + 1, dtype=np.uint32) << _SHIFT).view(np.float32).astype(np.float64)
+EDGES = (np.arange(BINS + 1, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
 EDGES[-1] = 2.0**128
 """(16321,) float64: bin k holds the magnitudes from EDGES[k] up to, but without, EDGES[k + 1]."""
-
-
-class Found(NamedTuple):
-    """Which codes occur, (k,) uint16, increasing; and how often each, in the smallest type.
-
-    One element in ``stride`` was looked at, and stands for so many.
-    """
-
-    codes: NDArray[np.uint16]
-    counts: NDArray[np.unsignedinteger]
-    stride: int = 1
-
-
-def found_in(table: NDArray[np.int64], stride: int = 1) -> Found:
-    """What a table of (CODES,) counts holds."""
-    codes = np.flatnonzero(table != 0)
-    return Found(codes.astype(np.uint16), narrow(table[codes]), stride)
-
-
-def narrow(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    """The counts in the smallest type that holds them."""
-    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def tally(tensors: Iterable[Tensor]) -> list[NDArray[np.int64]]:
     """How many elements of each tensor have each code: (CODES,) for each; in threads on a CPU."""
     each = list(tensors)
-    workers = min(torch.get_num_threads(), _WORKERS, sum(t.numel() for t in each) // _SHARE)
-    if workers < 2:
+    numel = sum(tensor.numel() for tensor in each)
+    several = workers(numel)
+    if several == 1:
         return [_tally(values) for values in each]
-    parts = [values.split(max(_SHARE, values.numel() // workers + 1)) for values in each]
-    tables = _threads(workers).map(_tally, chain.from_iterable(parts))
+    parts = [values.split(max(SHARE, values.numel() // several + 1)) for values in each]
+    tables = spread(_tally, chain.from_iterable(parts), numel)
     return [sum(islice(tables, len(some)), np.zeros(CODES, np.int64)) for some in parts]
 
 
 def codes(values: Tensor) -> Tensor:
     """The code of each element, int32, on its device; nothing is read back to the host."""
     small = as_float32(values)
-    top = (small.view(torch.int32) >> _SHIFT) & (CODES - 1)
+    top = (small.view(torch.int32) >> SHIFT) & (CODES - 1)
     return top.where(small.isfinite(), NONFINITE).where(small != 0, ZERO)
+
+
+def codes_of(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """The same of a few numbers on the host."""
+    top = values.view(np.uint32) >> SHIFT
+    return np.where(values == 0, ZERO, np.where(np.isfinite(values), top, NONFINITE))
 
 
 def middles(codes: Tensor) -> Tensor:
     """The number in the middle of each bin: float32, of the shape of its codes, int, from 0."""
-    half = 1 << (_SHIFT - 1)
-    return ((codes.int() << _SHIFT) | half).view(torch.float32)
+    half = 1 << (SHIFT - 1)
+    return ((codes.int() << SHIFT) | half).view(torch.float32)
 
 
 def _tally(values: Tensor) -> NDArray[np.int64]:
@@ -121,21 +103,11 @@ _room = _Room()
 def _table(values: NDArray[np.float32]) -> Tensor:
     """How often each code occurs, and beyond them, how often each lane of zeros."""
     top, lanes = _room.both[:, : len(values)]
-    np.right_shift(values.view(np.uint32), _SHIFT, out=top)
+    np.right_shift(values.view(np.uint32), SHIFT, out=top)
     zero = values == 0
     if np.count_nonzero(zero):
         top |= np.multiply(zero, _LANES[: len(zero)], out=lanes)
     return torch.from_numpy(top.view(np.int32)).bincount(minlength=CODES + _NEGATIVE + 64)
-
-
-@cache
-def _threads(workers: int) -> ThreadPoolExecutor:
-    """Threads to count in, started once; torch lets go of the GIL while it counts."""
-    return ThreadPoolExecutor(workers, "gradlab-counting")
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
-    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def as_float32(values: Tensor) -> Tensor:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from gradlab.histogram.codes import CODES, Found, as_float32, codes, found_in, narrow, tally
-from gradlab.histogram.sampling import completed, is_large, sample
+from gradlab.histogram.codes import (
+    BINS,
+    CODES,
+    NONFINITE,
+    SHIFT,
+    ZERO,
+    as_float32,
+    codes,
+    tally,
+)
+from gradlab.histogram.found import Counted, found_in, narrow
+from gradlab.histogram.sampling import LARGE, completed, sample
+from gradlab.histogram.threads import spread
 
-_LARGE = 1 << 10  # elements from which a table of all codes costs less than sorting
 _PIECE = 1 << 25  # elements at a time on an accelerator, which bounds its extra memory
+_OWNER = 16  # the bit from which on a key says whose code it is
+_ZERO = 1 << (_OWNER - 1)  # what zero has until the keys are sorted: beyond all codes
+_NEGATIVE = CODES // 2  # the first code with a sign
 
 
-def count(tensors: Sequence[Tensor], *, exact: bool = True) -> Callable[[], list[Found]]:
-    """Count now, and give a function that returns what was found in each tensor.
+@torch.no_grad()
+def count(tensors: Sequence[Tensor], *, exact: bool = True) -> Callable[[], Counted]:
+    """Count now, and give a function that returns what was found in the tensors.
 
     On an accelerator the counting is only queued: calling the function is what waits for it.
 
@@ -25,49 +39,88 @@ def count(tensors: Sequence[Tensor], *, exact: bool = True) -> Callable[[], list
         tensors: real floating, dense.
         exact: look at every element; else at a sample of the large ones (``sampling``).
     """
-    if not exact and any(map(is_large, tensors)):
-        large = [tensor for tensor in tensors if is_large(tensor)]
-        samples = [sample(tensor.detach()) for tensor in large]
-        rest = count([tensor for tensor in tensors if not is_large(tensor)])
-        taken = count([one.values for one in samples])
+    large = [] if exact else [i for i, tensor in enumerate(tensors) if tensor.numel() >= LARGE]
+    if not large:
+        return _count(tensors)
+    numel = sum(tensors[i].numel() for i in large)
+    taken_from = spread(sample, (tensors[i].detach() for i in large), numel)
+    each, samples = list(tensors), dict(zip(large, taken_from, strict=True))
+    for i, one in samples.items():
+        each[i] = one.values
+    taken = _count(each)
 
-        def both() -> list[Found]:
-            small = iter(rest())
-            some = iter(map(completed, taken(), samples))
-            return [next(some if is_large(tensor) else small) for tensor in tensors]
+    def whole() -> Counted:
+        found = taken()
+        full = map(completed, found.each(large), samples.values())
+        return found.replaced(dict(zip(large, full, strict=True)))
 
-        return both
-    if all(tensor.device.type == "cpu" for tensor in tensors):
-        found = _count_on_cpu([tensor.detach().reshape(-1) for tensor in tensors])
+    return whole
+
+
+def _count(tensors: Sequence[Tensor]) -> Callable[[], Counted]:
+    """Every element of all of them."""
+    if all(tensor.is_cpu for tensor in tensors):
+        found = _count_on_cpu(tensors)
         return lambda: found
-    tables = [_table(tensor.detach().reshape(-1)) for tensor in tensors]
-    return lambda: [found_in(table.cpu().numpy()) for table in tables]
+    tables = [_table(tensor.reshape(-1)) for tensor in tensors]
+    return lambda: Counted.joined(found_in(table.cpu().numpy()) for table in tables)
 
 
-def _count_on_cpu(tensors: list[Tensor]) -> list[Found]:
-    large = {i: tensor for i, tensor in enumerate(tensors) if tensor.numel() >= _LARGE}
-    small = {i: tensor for i, tensor in enumerate(tensors) if i not in large}
-    tables = map(found_in, tally(large.values()))
-    found = dict(zip(large, tables, strict=True)) | dict(
-        zip(small, _sorted(list(small.values())), strict=True)
-    )
-    return [found[i] for i in range(len(tensors))]
+def _count_on_cpu(tensors: Sequence[Tensor]) -> Counted:
+    sizes = [tensor.numel() for tensor in tensors]
+    large = [i for i, size in enumerate(sizes) if size >= LARGE]
+    if not large:
+        return _sorted(tensors, sizes)
+    small = [tensor for tensor in tensors if tensor.numel() < LARGE]
+    found = _sorted(small, [size if size < LARGE else 0 for size in sizes])
+    tables = tally(tensors[i].reshape(-1) for i in large)
+    return found.replaced(dict(zip(large, map(found_in, tables), strict=True)))
 
 
-def _sorted(tensors: list[Tensor]) -> list[Found]:
-    """Many small tensors at once: sort (tensor, code) and count the repetitions."""
-    if not tensors:
-        return []
-    owners = np.repeat(np.arange(len(tensors), dtype=np.uint32), [t.numel() for t in tensors])
-    values = torch.cat([as_float32(tensor) for tensor in tensors])
-    each = codes(values).numpy().view(np.uint32)
-    keys = np.sort(owners * np.uint32(CODES) + each)
-    first = np.flatnonzero(np.diff(keys, prepend=keys[:1] + 1))  # where a new one begins
-    counts = np.diff(first, append=len(keys))
-    where = np.searchsorted(keys[first], np.arange(1, len(tensors)) * CODES)
-    found, counts = (keys[first] % CODES).astype(np.uint16), narrow(counts)
-    ends = pairwise([0, *where.tolist(), len(found)])  # np.split takes ten times as long
-    return [Found(found[start:end], counts[start:end]) for start, end in ends]
+def _sorted(tensors: Sequence[Tensor], sizes: Sequence[int]) -> Counted:
+    """Many small tensors at once: sort (tensor, code) and count the repetitions.
+
+    Args:
+        tensors: those that are not empty, and maybe others.
+        sizes: of all tensors, 0 for those that are left out.
+    """
+    values = _joined(tensors)
+    codes = values.view(np.uint32) >> SHIFT
+    np.putmask(codes, values == 0, _ZERO)
+    kind: type[np.unsignedinteger] = np.uint32 if len(sizes) < 1 << _OWNER else np.uint64
+    owners = np.arange(len(sizes) + 1).astype(kind) << _OWNER
+    keys = np.repeat(owners[:-1], sizes) | codes
+    keys.sort()
+    first = _first(keys)
+    counts = np.append(first[1:], len(keys)) - first
+    keys = keys[first]
+    strange = (keys & (_NEGATIVE - 1)) >= BINS
+    if strange.any():  # many codes of what is not finite become one
+        keys = np.where(strange, (keys >> _OWNER << _OWNER) | NONFINITE, keys)
+        order = keys.argsort(kind="stable")
+        keys = keys[order]
+        first = _first(keys)
+        keys, counts = keys[first], np.add.reduceat(counts[order], first)
+    found = keys.astype(np.uint16)
+    found[found == _ZERO] = ZERO
+    ends = np.searchsorted(keys, owners[1:])
+    return Counted(found, narrow(counts), ends, np.ones(len(sizes), np.int64))
+
+
+def _first(keys: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
+    """Where each new one begins in sorted keys."""
+    new = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def _joined(tensors: Sequence[Tensor]) -> NDArray[np.float32]:
+    """All elements as one array."""
+    flat = [tensor if tensor.ndim == 1 else tensor.reshape(-1) for tensor in tensors]
+    if len({tensor.dtype for tensor in flat}) > 1:
+        flat = [as_float32(tensor) for tensor in flat]
+    found: NDArray[np.float32] = as_float32(torch.cat(flat or [torch.empty(0)])).numpy()
+    return found
 
 
 def _table(values: Tensor) -> Tensor:

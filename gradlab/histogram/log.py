@@ -4,40 +4,31 @@
 of their bit patterns (``codes``), and answers every question of a threshold slider from the
 counts alone.
 
-Within a bin, the values are taken to be spread evenly. All answers come from that one
+Within a bin, the values are taken to be spread evenly (``evenly``). All answers come from that one
 distribution, so they agree with each other: no cosine above 1, no norm that grows when the
 threshold falls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradlab.arguments import positive, within
-from gradlab.histogram.codes import (
-    BINS,
-    CODES,
-    EDGES,
-    MANTISSA_BITS,
-    NONFINITE,
-    ZERO,
-    found_in,
-)
+from gradlab.histogram.codes import BINS, CODES, EDGES, MANTISSA_BITS, NONFINITE, ZERO
 from gradlab.histogram.counting import count
+from gradlab.histogram.evenly import Evenly
+from gradlab.histogram.found import found_in
 from gradlab.histogram.sampling import interval
 
 RELATIVE_ERROR = 2.0**-MANTISSA_BITS
 """The width of a bin, relative to its lower edge: no magnitude is misread by more (1.6 %)."""
-
-_LOW, _HIGH = EDGES[:-1], EDGES[1:]
-_NEGATIVE = CODES // 2  # the first code of a negative element
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +67,14 @@ class LogHistogram:
 
         Args:
             tensor: any shape and strides, any real floating dtype, any device; not changed.
-            exact: look at every element; else, of a tensor of 32,768 elements or more, at one in
-                ``numel // 16384``. The sample is the same at each call, and takes no random numbers
+            exact: look at every element; else, of a tensor of 16,384 elements or more, at one in
+                ``numel // 8192``. The sample is the same at each call, and takes no random numbers
                 from any generator of yours.
 
         Raises:
             TypeError: ``tensor`` is not a dense tensor of real floating-point numbers.
         """
-        (found,) = count([checked(tensor)], exact=exact)()
+        (found,) = count([checked(tensor)], exact=exact)().each()
         return cls(*found)
 
     @classmethod
@@ -167,10 +158,7 @@ class LogHistogram:
         rank = max(int(np.ceil(q * self.finite)), 1) - self.zeros  # among the non-zero, from 1
         if rank <= 0:
             return 0.0
-        bins, below = self._magnitudes()
-        i = int(np.searchsorted(below, rank)) - 1
-        part = (rank - 0.5 - below[i]) / (below[i + 1] - below[i])
-        return float(_LOW[bins[i]] + part * (_HIGH[bins[i]] - _LOW[bins[i]]))
+        return self._evenly().ranked(rank)
 
     def fraction_interval(self, threshold: float) -> tuple[float, float]:
         """Between which fractions above ``threshold`` the exact one lies: 99 times in 100.
@@ -188,8 +176,7 @@ class LogHistogram:
 
     def norm(self) -> float:
         """The 2-norm of the finite elements, within ``RELATIVE_ERROR``; usually far closer."""
-        bins, below = self._magnitudes()
-        return float(np.sqrt(np.diff(below) @ mean_square(_LOW[bins], _HIGH[bins])))
+        return float(np.sqrt(self._evenly().square()))
 
     def norm_after_value_clip(self, clip_value: float) -> float:
         """The 2-norm after clamping every element to [-clip_value, clip_value].
@@ -203,7 +190,7 @@ class LogHistogram:
         Raises:
             ValueError: ``clip_value`` is not a positive number.
         """
-        return float(np.sqrt(self._clipped_moments(clip_value)[0]))
+        return float(np.sqrt(self._clamped(clip_value)[0]))
 
     def cosine_after_value_clip(self, clip_value: float) -> float:
         """The cosine of the angle between the elements before and after clamping.
@@ -219,7 +206,7 @@ class LogHistogram:
         Raises:
             ValueError: ``clip_value`` is not a positive number.
         """
-        square, dot = self._clipped_moments(clip_value)
+        square, dot = self._clamped(clip_value)
         norms = self.norm() * np.sqrt(square)
         return float(min(dot / norms, 1.0)) if norms > 0 else float("nan")
 
@@ -239,79 +226,25 @@ class LogHistogram:
 
     def span(self) -> tuple[float, float] | None:
         """The edges of the lowest and highest bins that hold anything; None when all is zero."""
-        bins, _ = self._magnitudes()
-        return (float(_LOW[bins[0]]), float(_HIGH[bins[-1]])) if bins.size else None
+        return self._evenly().span()
 
     def _having(self, code: int) -> int:
         at = int(np.searchsorted(self.codes, code))
         return int(self.counts[at]) if at < len(self.codes) and self.codes[at] == code else 0
 
-    def _magnitudes(self) -> _Magnitudes:
+    def _evenly(self) -> Evenly:
         """Nothing is kept: a model has thousands of layers, and this takes microseconds."""
-        bins = self.codes & np.uint16(_NEGATIVE - 1)
-        inside = bins < BINS
-        order = np.argsort(bins[inside], kind="stable")
-        found, first = np.unique(bins[inside][order], return_index=True)
-        running = np.cumsum(self.counts[inside][order], dtype=np.int64)
-        below = np.append(np.append(0, running)[first], running[-1:])
-        return _Magnitudes(found, below if len(found) else np.zeros(1, np.int64))
+        return Evenly.of(self.codes, self.counts)
 
     def _above(self, threshold: Any) -> Any:
         """Fraction of the finite elements above each threshold."""
-        bins, below = self._magnitudes()
-        k = np.clip(np.searchsorted(EDGES, threshold, side="right") - 1, 0, BINS - 1)
-        at = np.searchsorted(bins, k)
-        part = np.minimum((threshold - _LOW[k]) / (_HIGH[k] - _LOW[k]), 1.0)
-        here = np.append(np.diff(below), 0)[at] * (np.append(bins, BINS)[at] == k)
-        held, finite = below[-1] - below[at] - part * here, self.finite
+        held, finite = self._evenly().above(threshold), self.finite
         return held / finite if finite else np.full_like(held, np.nan, np.float64)
 
-    def _clipped_moments(self, clip_value: float) -> tuple[float, float]:
+    def _clamped(self, clip_value: float) -> tuple[float, float]:
         """Squared norm after clamping, and dot product with the elements before it."""
-        c = min(positive("clip_value", clip_value, may_be_inf=True), float(EDGES[-1]))
-        bins, below = self._magnitudes()
-        low, high = _LOW[bins], _HIGH[bins]
-        numbers, part = np.diff(below), np.clip((c - low) / (high - low), 0.0, 1.0)
-        inside, above = part * numbers, (1 - part) * numbers
-        top = np.clip(c, low, high)
-        square = inside @ mean_square(low, top) + c * c * above.sum()
-        dot = inside @ mean_square(low, top) + c * (above @ mean(top, high))
-        return float(square), float(dot)
-
-
-class _Magnitudes(NamedTuple):
-    """Which bins hold magnitudes, (j,); how many elements lie below each, and in all, (j + 1,)."""
-
-    bins: NDArray[np.uint16]
-    below: NDArray[np.int64]
-
-
-def by_layer(model: nn.Module) -> dict[str, LogHistogram]:
-    """The histogram of every gradient of ``model``, by parameter name, in the model's order.
-
-    Args:
-        model: a module after ``backward()``; parameters without a gradient are left out.
-
-    Raises:
-        ValueError: no parameter has a gradient.
-    """
-    return of_tensors({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
-
-
-def of_tensors(tensors: Mapping[str, Tensor | LogHistogram]) -> dict[str, LogHistogram]:
-    """The histogram of every tensor, under the same names; what is a histogram already stays.
-
-    Raises:
-        TypeError: one is neither a histogram nor a dense tensor of real floating-point numbers.
-        ValueError: there is none: for a model, ``backward()`` has not run yet.
-    """
-    if not tensors:
-        raise ValueError("no gradient to measure: call loss.backward() first")
-    new = {n: checked(t) for n, t in tensors.items() if not isinstance(t, LogHistogram)}
-    found = dict(zip(new, count(list(new.values()))(), strict=True))
-    return {
-        n: t if isinstance(t, LogHistogram) else LogHistogram(*found[n]) for n, t in tensors.items()
-    }
+        value = positive("clip_value", clip_value, may_be_inf=True)
+        return self._evenly().clamped(min(value, float(EDGES[-1])))
 
 
 def checked(tensor: Tensor) -> Tensor:
@@ -322,13 +255,3 @@ def checked(tensor: Tensor) -> Tensor:
     if tensor.layout != torch.strided:
         raise TypeError(f"tensor must be dense (torch.strided), got layout {tensor.layout}")
     return tensor
-
-
-def mean(low: Any, high: Any) -> Any:
-    """The mean of numbers spread evenly from ``low`` to ``high``."""
-    return (low + high) / 2
-
-
-def mean_square(low: Any, high: Any) -> Any:
-    """The mean of their squares."""
-    return (low * low + low * high + high * high) / 3

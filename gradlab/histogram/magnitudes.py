@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram.codes import BINS, CODES, EDGES
-from gradlab.histogram.log import LogHistogram, mean, mean_square
+from gradlab.histogram.evenly import mean, mean_square
+from gradlab.histogram.log import LogHistogram
 
 _BLOCK = 16
 _NEGATIVE = CODES // 2  # the first code of a negative element

@@ -15,6 +15,7 @@ from gradlab.panels.panel import Panel, log_slider, number, percent
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
 from gradlab.recording.counterfactual import WhatIf
+from gradlab.recording.sampled import in_words
 from gradlab.recording.suggestion import judge
 
 _CAVEAT = (
@@ -131,12 +132,8 @@ def _of_the_run(recording: Recording) -> str:
         first = recording.nonfinite.get(int(lost[0]))
         where = f"step {lost[0]}" + (f", in {first}" if first else "")
         said.append(f"Not finite (crosses): {lost.size:,} steps, the first {where}.")
-    strides = recording.histograms.strides
-    if strides.size and strides.max() > 1:
-        said.append(
-            f"Large layers are counted in a sample, one element in up to {strides.max():,}; norms "
-            "and largest elements are exact."
-        )
+    if sampled := in_words(recording):
+        said.append(sampled)
     if recording.skipped:
         said.append(f"The gradient scaler skipped {recording.skipped:,} more.")
     return " ".join(said)

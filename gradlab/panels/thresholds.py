@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import overload
 
@@ -16,17 +16,16 @@ from gradlab.clip.counted import Counted, Effect, countable, effect
 from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
-from gradlab.histogram.log import of_tensors
+from gradlab.histogram.layers import of_tensors
 from gradlab.histogram.scaled import Scaled
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.modules import by_module
+from gradlab.panels.menus import ALL, LayerMenus
 from gradlab.panels.moments import Moments
 from gradlab.panels.panel import Panel, log_slider, number
 from gradlab.panels.recorded import Recorded
 from gradlab.panels.words import effect_in_words, how_sure, left_out
 from gradlab.recording import Recording
 
-ALL = "all layers"
 MOMENTS = "g² / v, as SPAM"
 
 Clip = Rule | type[Rule]
@@ -106,12 +105,11 @@ class Threshold(Panel):
     ) -> None:
         self._histograms, self._counted = histograms, Counted(histograms)
         self._rules = {kind.label: kind for kind in kinds}
-        self._modules = by_module(list(histograms))
-        self._places = {name: place for place, name in enumerate(histograms)}
-        self._members = [self._at(some) for some in self._modules.values()]
+        self._menus = LayerMenus(list(histograms))
+        self.module, self.layer = self._menus.module, self._menus.layer
         self._views: dict[tuple[str, ...], LogHistogram] = {}
         whole = self._view(())
-        merged = {name: self._view(tuple(some)) for name, some in self._modules.items()}
+        merged = {name: self._view(tuple(some)) for name, some in self._menus.modules.items()}
         self._merged = Counted(merged)
         if not whole.norm() > 0:
             raise ValueError("gradients must hold a finite element other than zero")
@@ -123,13 +121,6 @@ class Threshold(Panel):
         choices = [*self._rules, *[MOMENTS] * bool(moments)]
         first = clip.label if clip else MOMENTS if moments else ByValue.label
         self.clip = ipywidgets.Dropdown(options=choices, value=first, description="clip")
-        self.module = ipywidgets.Dropdown(options=[ALL, *self._modules], description="show")
-        self.layer = ipywidgets.Dropdown(options=[ALL], description="layer")
-        self._list()
-        grouped = len(self._modules) < len(histograms)
-        if not grouped:
-            self.module.layout.display = "none"
-            self.layer.description = "show"
         elements, norms = (low, high, whole.quantile(0.9)), (1e-3 * norm, 10 * norm, norm / 3)
         ways = {k.bound_name: elements if k.part == "element" else norms for k in kinds}
         if isinstance(clip, Rule):
@@ -152,16 +143,16 @@ class Threshold(Panel):
         figure, (left, right) = subplots(9, 3.8, ncols=2, width_ratios=(3, 2))
         finite = self._counted.finite.sum()
         self.bars = draw_magnitudes(left, self._edges, 1 / finite, "|gradient element|")
-        rows = self._rows(self._counted.norms)
+        rows = self._menus.norms(self._counted.norms)
         norms = [float(np.linalg.norm(rows)), *rows]
-        self.norms = draw_norms(right, [ALL, *self._modules], norms, lowest_norm)
+        self.norms = draw_norms(right, [ALL, *self._menus.modules], norms, lowest_norm)
         self._faces = {False: ([left, right], [*self.bars.artists, *self.norms.artists])}
         self._face: bool | None = None
         if moments:
             others = figure.subplots(
                 ncols=2, width_ratios=(3, 2), subplot_kw={"axes_class": StyledAxes}
             )
-            self.moments = Moments(list(others), moments, self._modules)
+            self.moments = Moments(list(others), moments, self._menus.modules)
             self.thresholds[self.moments.slider.description] = self.moments.slider
             self._faces[True] = self.moments.axes, list(self.moments.artists)
         return LivePicture(figure, [one for _, moving in self._faces.values() for one in moving])
@@ -182,40 +173,28 @@ class Threshold(Panel):
         slider = self.threshold
         for other in self.thresholds.values():
             other.layout.display = None if other is slider else "none"
-        if self._listed != self.module.value:
-            self._list()
+        self._menus.list()
+        chosen = self._menus.chosen()
         self._turn(self.clip.value == MOMENTS)
         if self.clip.value == MOMENTS:
-            return self.moments.show(self._chosen(), self._row(self._chosen()))
+            return self.moments.show(chosen, self._menus.row(chosen))
         rule = self._rules[self.clip.value].bounded(slider.value)
-        by_value, chosen = rule.part == "element", self._chosen()
-        view = self._view(chosen)
+        by_value, view = rule.part == "element", self._view(chosen)
         if by_value:
             would = effect(rule, self._merged)
             rows, after = would.norm_after, view.shares(self._bounds, clip_value=rule.bound)
             summary = effect(rule, {"chosen": view}).over()
         else:
             would = effect(rule, self._counted)
-            rows, after = self._rows(would.norm_after), self._scaled_shares(would, chosen)
+            rows, after = self._menus.norms(would.norm_after), self._scaled_shares(would, chosen)
             summary = would.over(*chosen)
         self.bars.move(view.shares(self._bounds), after)
-        self.norms.move([float(np.linalg.norm(rows)), *rows], self._row(chosen))
+        self.norms.move([float(np.linalg.norm(rows)), *rows], self._menus.row(chosen))
         label = f"{slider.description} = {number(slider.value)}"
         self.bars.marker.move(slider.value if by_value else None, label)
         self.norms.marker.move(None if by_value else slider.value, label)
         sure = how_sure(view, slider.value) if by_value else ""
         return f"{label}: {effect_in_words(summary, by_value)}{sure}{left_out(view)}"
-
-    def _list(self) -> None:
-        """Offer the layers of the chosen module."""
-        self._listed = self.module.value
-        self.layer.options = [ALL, *self._modules.get(self._listed, self._histograms)]
-
-    def _chosen(self) -> tuple[str, ...]:
-        """The layers that are shown; none named: all."""
-        if self.layer.value != ALL:
-            return (self.layer.value,)
-        return tuple(self._modules.get(self.module.value, ()))
 
     def _view(self, chosen: tuple[str, ...]) -> LogHistogram:
         """The chosen layers in one histogram."""
@@ -224,25 +203,13 @@ class Threshold(Panel):
             self._views[chosen] = some[0] if len(some) == 1 else LogHistogram.merged(some)
         return self._views[chosen]
 
-    def _rows(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of norms by layer, that of each module."""
-        return np.array([np.linalg.norm(norms[some]) for some in self._members])
-
-    def _row(self, chosen: tuple[str, ...]) -> int:
-        """Where the chosen layers stand among the norms."""
-        groups = enumerate(self._modules.values(), 1)
-        return next(row for row, some in groups if chosen[0] in some) if chosen else 0
-
     def _scaled_shares(self, would: Effect, chosen: tuple[str, ...]) -> NDArray[np.float64]:
         """Shares of the chosen layers' elements in each bar, each layer times its own factor."""
-        view, places = self._view(chosen), self._at(chosen or would.layers)
+        view, places = self._view(chosen), self._menus.places(chosen or would.layers)
         factor = would.factor[places]
         if np.ptp(factor) == 0:
             return view.shares(self._bounds / factor[0])
         return self._scaled.counts(would.factor, places) / view.finite
-
-    def _at(self, names: Iterable[str]) -> NDArray[np.int64]:
-        return np.array([self._places[name] for name in names])
 
     @cached_property
     def _scaled(self) -> Scaled:

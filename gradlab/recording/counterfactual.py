@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,11 +33,17 @@ class WhatIf:
             gradient of zeros.
         layer_norm_before: (k, L) float64, as recorded; NaN where a layer had no gradient.
         layer_norm_after: (k, L) float64.
-        error: relative error of the norms after, by counting; 0: exact.
+        error: relative error of the norms after, by the width of the bins; 0: exact.
+        stride: one element in up to so many was counted; 1: every one, or norms alone decide.
 
     Note:
         A counterfactual about these gradients: with another rule the run itself would have gone
         elsewhere, and met others. Only a second run tells how far.
+
+        Where ``stride`` is above 1, norms after, coefficient and cosine are estimates: in tests
+        within 1 % for normal gradients and 4 % for rows of very different sizes, but up to 30 % off
+        where a few elements make up the norm. ``fired`` is not estimated. ``record(exact=True)``
+        counts all.
     """
 
     clip: Rule
@@ -51,6 +57,7 @@ class WhatIf:
     layer_norm_before: NDArray[np.float64]
     layer_norm_after: NDArray[np.float64]
     error: float
+    stride: int = 1
 
     @property
     def fraction(self) -> float:
@@ -60,6 +67,8 @@ class WhatIf:
 
     def __repr__(self) -> str:
         within = f", within {self.error:.1%}" if self.error else ""
+        if self.stride > 1:
+            within = f", estimated from a sample, one element in up to {self.stride:,}"
         least = np.nanmin(self.coefficient, initial=1.0)
         return (
             f"WhatIf({self.clip}: fires in {self.fraction:.1%} of {len(self.steps):,} steps, "
@@ -95,6 +104,7 @@ def by_values(
     total: NDArray[np.float64],
     norms: NDArray[np.float64],
     magnitudes: Magnitudes,
+    stride: int,
 ) -> WhatIf:
     """What clamping would have done, at the steps whose magnitudes were counted."""
     found = magnitudes.clamped(clip.bound)
@@ -102,7 +112,8 @@ def by_values(
     after = norms * np.sqrt(found.square / some)
     fired = np.logical_or.reduce(found.above > 0, axis=1)
     along = found.dot / some  # of the gradient after, along the one before
-    return _answer(clip, layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
+    answer = _answer(clip, layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
+    return replace(answer, stride=stride)
 
 
 def _answer(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.codes import Found
+from gradlab.histogram.found import Counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,24 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
     strides: NDArray[np.int64]
 
     @classmethod
-    def of(cls, layers: tuple[str, ...], step: int, found: Mapping[str, Found]) -> Histograms:
-        """Those of one step: what was found in the gradient of each layer that had one."""
-        held = [found[layer] for layer in layers if layer in found]
-        lengths = [len(found[layer].codes) if layer in found else 0 for layer in layers]
-        return cls(
-            layers,
-            np.array([step]),
-            np.cumsum(lengths, dtype=np.int64)[None],
-            np.concatenate([np.zeros(0, np.uint16), *(one.codes for one in held)]),
-            np.concatenate([np.zeros(0, np.uint8), *(one.counts for one in held)]),
-            np.array([[found[n].stride if n in found else 1 for n in layers]], np.int64),
-        )
+    def of(
+        cls, layers: tuple[str, ...], step: int, columns: NDArray[np.int64] | slice, found: Counted
+    ) -> Histograms:
+        """Those of one step.
+
+        Args:
+            layers: all that are known.
+            step: its number.
+            columns: of those that had a gradient, each once; a slice: they are in order.
+            found: in those gradients.
+        """
+        if not isinstance(columns, slice):  # layers that were met late stand at the end
+            order = columns.argsort()
+            columns, found = columns[order], Counted.joined(found.each(order.tolist()))
+        lengths, strides = np.zeros(len(layers), np.int64), np.ones(len(layers), np.int64)
+        lengths[columns], strides[columns] = found.lengths(), found.strides
+        ends = np.cumsum(lengths)[None]
+        return cls(layers, np.array([step]), ends, found.codes, found.counts, strides[None])
 
     @classmethod
     def joined(cls, layers: tuple[str, ...], parts: Sequence[Histograms]) -> Histograms:
@@ -90,6 +96,11 @@ class Histograms(Mapping[int, dict[str, LogHistogram]]):
         """Bytes held, all arrays together."""
         held = self.steps, self.ends, self.codes, self.counts, self.strides
         return sum(array.nbytes for array in held)
+
+    @property
+    def stride(self) -> int:
+        """One element in up to so many was looked at; 1: every one."""
+        return int(self.strides.max(initial=1))
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import Rule
-from gradlab.histogram.codes import Found
+from gradlab.histogram.found import Counted
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.optimizers import plain
 from gradlab.recording.recording import Recording
+
+Held = TypeVar("Held")
+Numbers = NDArray[np.float64]
+
+
+class ByLayer(NamedTuple, Generic[Held]):
+    """What is known of some layers, in the order of their names."""
+
+    names: Sequence[str]
+    held: Held
+
+
+NOTHING = ByLayer[Numbers]((), np.zeros(0))
+UNCOUNTED = ByLayer(tuple[str, ...](), Counted.joined([]))
 
 
 class Row(NamedTuple):
@@ -23,7 +37,7 @@ class Row(NamedTuple):
     total_norm: float
     coefficient: float
     fired: bool
-    norms: NDArray[np.float64]
+    norms: Numbers
     learning_rate: float
 
 
@@ -37,10 +51,10 @@ class Sizes(NamedTuple):
         ratios: of the gradients to the optimizer's own moments.
     """
 
-    weights: Mapping[str, float]
-    after: Mapping[str, float]
-    updates: Mapping[str, float] = {}
-    ratios: Mapping[str, float] = {}
+    weights: ByLayer[Numbers]
+    after: ByLayer[Numbers]
+    updates: ByLayer[Numbers] = NOTHING
+    ratios: ByLayer[Numbers] = NOTHING
 
 
 class Detail(NamedTuple):
@@ -48,7 +62,8 @@ class Detail(NamedTuple):
 
     histograms: Histograms
     moments: Histograms
-    sizes: NDArray[np.float64]
+    sizes: Numbers
+    nbytes: int
 
 
 @dataclass(eq=False)
@@ -70,42 +85,50 @@ class Journal:
     nonfinite: dict[int, str] = field(default_factory=dict)
     skipped: int = 0
     optimizer: dict[str, Any] | None = None
+    _bytes: int = 0
+    _places: dict[str, int] = field(default_factory=dict)  # the columns, and their names
+    _names: list[str] = field(default_factory=list)
 
     def add(
         self,
         total_norm: float,
         coefficient: float,
         fired: bool,
-        norms: Mapping[str, float],
+        norms: ByLayer[Numbers],
         learning_rate: float,
     ) -> None:
         """Write down a step; ``norms`` are of the layers that had a gradient."""
         if not isfinite(total_norm):
-            largest = max(norms, key=norms.__getitem__)  # where only the total is not finite
-            bad = (name for name, norm in norms.items() if not isfinite(norm))
-            self.nonfinite[len(self.rows)] = next(bad, largest)
+            bad = ~np.isfinite(norms.held)
+            first = bad.argmax() if bad.any() else norms.held.argmax()
+            self.nonfinite[len(self.rows)] = norms.names[int(first)]
         self.rows.append(Row(total_norm, coefficient, fired, self.spread(norms), learning_rate))
 
     def look(
         self,
-        found: Mapping[str, Found],
+        found: ByLayer[Counted],
         sizes: Sizes,
-        moments: Mapping[str, Found] = {},
+        moments: ByLayer[Counted] = UNCOUNTED,
         *,
         last: bool = False,
     ) -> None:
         """Write down the details of the newest step; those of the ``last`` one stay in any case."""
         step, wanted = len(self.rows) - 1, True
-        histograms = Histograms.of(tuple(self.sizes), step, found)
-        squares = Histograms.of(tuple(self.sizes), step, moments)
+        layers = tuple(self.sizes)
+        histograms, squares = (
+            Histograms.of(layers, step, self._columns(one.names), one.held)
+            for one in (found, moments)
+        )
         new = histograms.nbytes + squares.nbytes
-        while len(self.details) > 1 and self._bytes() + new > self.memory:
+        while len(self.details) > 1 and self._bytes + new > self.memory:
             self.details = self.details[::2]
+            self._bytes = sum(one.nbytes for one in self.details)
             self.every *= 2
             wanted = last or step % self.every == 0
         if wanted:
             spread = np.stack([self.spread(one) for one in sizes])
-            self.details.append(Detail(histograms, squares, spread))
+            self.details.append(Detail(histograms, squares, spread, new))
+            self._bytes += new
 
     def recording(self, clip: Rule | None) -> Recording:
         """All of it, as plain data."""
@@ -135,15 +158,22 @@ class Journal:
             moment_histograms=Histograms.joined(layers, [one.moments for one in self.details]),
         )
 
-    def spread(self, norms: Mapping[str, float]) -> NDArray[np.float64]:
+    def spread(self, norms: ByLayer[Numbers]) -> Numbers:
         """The norms by column, NaN where there is none."""
-        return np.array([norms.get(layer, nan) for layer in self.sizes], np.float64)
+        found = np.full(len(self.sizes), nan)
+        found[self._columns(norms.names)] = norms.held
+        return found
 
-    def _bytes(self) -> int:
-        return sum(one.histograms.nbytes + one.moments.nbytes for one in self.details)
+    def _columns(self, names: Sequence[str]) -> NDArray[np.int64] | slice:
+        if len(self._names) < len(self.sizes):
+            self._names = list(self.sizes)
+            self._places = {name: column for column, name in enumerate(self._names)}
+        if not names or names == self._names:
+            return slice(len(names))
+        return np.fromiter(map(self._places.__getitem__, names), np.int64, len(names))
 
 
-def _stacked(rows: Sequence[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+def _stacked(rows: Sequence[Numbers], width: int) -> Numbers:
     """The rows as one array; NaN in the columns that a row did not know of."""
     table = np.full((len(rows), width), nan)
     for place, row in enumerate(rows):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gradlab.clip.sharded import is_shared, lies_on, meshes_of
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.codes import Found
+from gradlab.histogram.found import Counted, Found
 
 _PATIENCE = timedelta(minutes=5)
 _openings = count()
@@ -80,8 +80,8 @@ def _exchanged(here: str) -> list[dict[str, str]]:
 
 
 def counted_together(
-    found: Callable[[], list[Found]], tensors: Sequence[Tensor]
-) -> Callable[[], list[Found]]:
+    found: Callable[[], Counted], tensors: Sequence[Tensor]
+) -> Callable[[], Counted]:
     """Counts of whole tensors, from those of the pieces here.
 
     The ranks give each other their counts at once, and wait: later, one of them may be gone.
@@ -89,7 +89,7 @@ def counted_together(
     meshes = meshes_of(tensors)
     if not meshes:
         return found
-    merged = found()
+    merged = found().each()
     for mesh in meshes:
         for dim in range(mesh.ndim):
             at = [i for i, t in enumerate(tensors) if lies_on(mesh, t, dim)]
@@ -98,7 +98,8 @@ def counted_together(
             dist.all_gather_object(every, [merged[i] for i in at], group=group)
             for i, parts in zip(at, zip(*every, strict=True), strict=True):
                 merged[i] = _sum(parts)
-    return lambda: merged
+    whole = Counted.joined(merged)
+    return lambda: whole
 
 
 def is_sharded(tensors: Mapping[str, Tensor]) -> bool:

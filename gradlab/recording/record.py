@@ -42,8 +42,8 @@ def record(
             skips.
         updates: at the steps with histograms, measure also what the optimizer did to the weights.
             Each such step copies the weights for a moment, so that needs their memory once more.
-        exact: count every element of a gradient for the histograms. Else a layer of 32,768 elements
-            or more is counted from a sample of 16,384, whose shares and quantiles are as sure as
+        exact: count every element of a gradient for the histograms. Else a layer of 16,384 elements
+            or more is counted from a sample of 8,192, whose shares and quantiles are as sure as
             ``LogHistogram.fraction_interval`` says; norms and largest elements are exact in any
             case.
 

@@ -197,7 +197,8 @@ class Recording:
             return by_norms(clip, self.layers, self.total_norm, self.layer_norms)
         at = self.histogram_steps
         total, norms = self.total_norm[at], self.layer_norms[at]
-        return by_values(clip, self.layers, at, total, norms, self._magnitudes)
+        stride = self.histograms.stride
+        return by_values(clip, self.layers, at, total, norms, self._magnitudes, stride)
 
     def suggest(self) -> Suggestions:
         """Thresholds for the norm by stated rules, each with what it would have done.

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradlab.clip.gradients import tensor_norms
+from gradlab.clip.gradients import stacked, tensor_norms
 from gradlab.clip.sharded import is_shared, piece, whole
-from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
+from gradlab.histogram.found import Counted
+from gradlab.recording.journal import ByLayer
 from gradlab.recording.ranks import counted_together
 
 Weights = dict[str, Tensor]
@@ -27,8 +28,8 @@ class Moments(NamedTuple):
         found: reads the counts of its elements back.
     """
 
-    ratios: dict[str, Tensor]
-    found: dict[str, Callable[[], list[Found]]]
+    ratios: ByLayer[Tensor]
+    found: Callable[[], ByLayer[Counted]]
 
 
 def copied(watched: Mapping[str, Tensor]) -> Weights:
@@ -37,13 +38,13 @@ def copied(watched: Mapping[str, Tensor]) -> Weights:
 
 
 @torch.no_grad()
-def update_norms(watched: Mapping[str, Tensor], before: Weights) -> dict[str, Tensor]:
+def update_norms(watched: Mapping[str, Tensor], before: Weights) -> ByLayer[Tensor]:
     """The norm of what the step added to each weight; ``before`` is used up."""
     for name, weight in before.items():
         weight.sub_(piece(watched[name]))
     norms = tensor_norms(list(before.values()), 2.0, torch.float32)
     wholes = [watched[name] for name in before]
-    return dict(zip(before, whole(norms, wholes, 2.0), strict=True))
+    return ByLayer(list(before), stacked(whole(norms, wholes, 2.0)))
 
 
 @torch.no_grad()
@@ -59,7 +60,8 @@ def moments(watched: Mapping[str, Tensor], optimizer: Optimizer, exact: bool) ->
     models", section 3.5.
     """
     names = {id(weight): name for name, weight in watched.items()}
-    ratios, found = {}, {}
+    ratios: dict[str, Tensor] = {}
+    found: dict[str, Callable[[], Counted]] = {}
     for weight, group in _updated(optimizer):
         if id(weight) in names and weight.grad is not None:
             squares = _squares(weight.grad, optimizer.state[weight], group)
@@ -68,8 +70,13 @@ def moments(watched: Mapping[str, Tensor], optimizer: Optimizer, exact: bool) ->
             if squares is not None:
                 found[name] = counted_together(count([squares], exact=exact), [weight])
     wholes = [watched[name] for name in ratios]
-    joined = _of_wholes(list(ratios.values()), wholes)
-    return Moments(dict(zip(ratios, joined, strict=True)), found)
+    joined = stacked(_of_wholes(list(ratios.values()), wholes))
+    return Moments(ByLayer(list(ratios), joined), lambda: _read(found))
+
+
+def _read(found: Mapping[str, Callable[[], Counted]]) -> ByLayer[Counted]:
+    each = (one for read in found.values() for one in read().each())
+    return ByLayer(list(found), Counted.joined(each))
 
 
 def _of_wholes(ratios: list[Tensor], weights: list[Tensor]) -> list[Tensor]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gradlab.clip import Clipped
-from gradlab.histogram.codes import Found
-from gradlab.recording.journal import Journal, Sizes
+from gradlab.histogram.found import Counted
+from gradlab.recording.journal import UNCOUNTED, ByLayer, Journal, Numbers, Sizes
+
+_NONE = ByLayer(tuple[str, ...](), torch.zeros(0))
 
 
 class Look(NamedTuple):
@@ -23,15 +25,15 @@ class Look(NamedTuple):
         after: of the gradients after clipping; None: to be had from those before.
         updates: norms of what the step added to the weights; empty where that is not measured.
         ratios: of the gradients to the optimizer's moments; likewise.
-        moments: read the counts of ``g^2 / v`` back; likewise.
+        moments: reads the counts of ``g^2 / v`` back; likewise.
     """
 
-    found: Callable[[], list[Found]]
-    weights: dict[str, Tensor]
-    after: list[Tensor] | None
-    updates: dict[str, Tensor] = {}  # noqa: RUF012 - it is a default, and nobody writes into it
-    ratios: dict[str, Tensor] = {}  # noqa: RUF012
-    moments: dict[str, Callable[[], list[Found]]] = {}  # noqa: RUF012
+    found: Callable[[], Counted]
+    weights: ByLayer[Tensor]
+    after: Tensor | None
+    updates: ByLayer[Tensor] = _NONE
+    ratios: ByLayer[Tensor] = _NONE
+    moments: Callable[[], ByLayer[Counted]] = lambda: UNCOUNTED
 
 
 class Pending(NamedTuple):
@@ -49,8 +51,8 @@ class Pending(NamedTuple):
         found += [] if self.found_inf is None else [self.found_inf]
         found += [self.learning_rate] if isinstance(self.learning_rate, Tensor) else []
         if look is not None:
-            found += [*look.weights.values(), *(look.after or [])]
-            found += [*look.updates.values(), *look.ratios.values()]
+            found += [look.weights.held, look.updates.held, look.ratios.held]
+            found += [] if look.after is None else [look.after]
         return found
 
 
@@ -60,30 +62,38 @@ def read_back(waiting: Sequence[Pending], journal: Journal) -> None:
         return
     tensors = [tensor.reshape(-1) for step in waiting for tensor in step.numbers()]
     device = max((t.device for t in tensors), key=lambda device: device.type != "cpu")
-    numbers = iter(torch.cat([t.to(device) for t in tensors]).tolist())
+    numbers = _Numbers(torch.cat([t.to(device) for t in tensors]).double().cpu().numpy())
     for step in waiting:
         names, look = step.layers, step.look
-        total, coefficient, fired = islice(numbers, 3)
-        norms = _named(names, numbers)
-        skipped = step.found_inf is not None and next(numbers) > 0
+        total, coefficient, fired = numbers.next(3).tolist()
+        norms = ByLayer(names, numbers.next(len(names)))
+        skipped = step.found_inf is not None and numbers.next(1)[0] > 0
         given = step.learning_rate
-        rate = next(numbers) if isinstance(given, Tensor) else given
-        weights = _named(look.weights, numbers) if look else {}
-        after = _named(names, numbers) if look and look.after else norms
-        updates = _named(look.updates, numbers) if look else {}
-        ratios = _named(look.ratios, numbers) if look else {}
+        rate = float(numbers.next(1)[0]) if isinstance(given, Tensor) else given
+        if look:
+            weights, updates, ratios = map(numbers.of, (look.weights, look.updates, look.ratios))
+            after = None if look.after is None else numbers.next(len(names))
         if skipped:
             journal.skipped += 1
             continue
         journal.add(total, coefficient, fired > 0, norms, rate)
         if look:
-            if not look.after or not coefficient:
-                after = {name: norm * coefficient for name, norm in norms.items()}
-            found = dict(zip(names, look.found(), strict=True))
-            moments = {name: read()[0] for name, read in look.moments.items()}
-            journal.look(found, Sizes(weights, after, updates, ratios), moments)
+            if after is None or not coefficient:
+                with np.errstate(invalid="ignore"):  # what was infinite and is dropped is not known
+                    after = norms.held * coefficient
+            sizes = Sizes(weights, ByLayer(names, after), updates, ratios)
+            journal.look(ByLayer(names, look.found()), sizes, look.moments())
 
 
-def _named(names: Iterable[str], numbers: Iterator[float]) -> dict[str, float]:
-    """The next numbers, under these names."""
-    return dict(zip(names, numbers, strict=False))
+class _Numbers:
+    """Numbers that are taken one after the other."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._left = numbers
+
+    def next(self, n: int) -> Numbers:
+        taken, self._left = self._left[:n], self._left[n:]
+        return taken
+
+    def of(self, waiting: ByLayer[Tensor]) -> ByLayer[Numbers]:
+        return ByLayer(waiting.names, self.next(len(waiting.names)))

@@ -6,6 +6,7 @@ import io
 import os
 from math import isfinite
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -23,6 +24,7 @@ from gradlab.draw.recorded import draw_recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, own, threshold
 from gradlab.recording.ranks import writes
+from gradlab.recording.sampled import in_words
 
 Width = Literal["column", "page"]
 
@@ -41,6 +43,7 @@ _LAYOUTS: dict[str, Any] = {
     },
 }
 _SCALES = {"column": 0.65, "page": 0.75}
+_LETTERS = {"column": 66, "page": 116}  # of a line below
 _METADATA: dict[str, Any] = {".pdf": {"CreationDate": None}, ".png": {}}
 
 
@@ -64,7 +67,8 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
 
     Note:
         What the rule would have done is a counterfactual about the recorded gradients: with another
-        threshold the run would have gone elsewhere. A caption should say so.
+        threshold the run would have gone elsewhere. A caption should say so. Where it comes from
+        counts of a sample, a line below the axes says how many elements that were.
     """
     one_of("width", width, _LAYOUTS)
     norms = compared(recording, ByNorm)
@@ -88,6 +92,8 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
     if width == "column":
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
         axes["firing"].set(xlabel="share of the steps (%)", ylabel=clip.bound_name)
+    if would.stride > 1:
+        page.supxlabel(fill(in_words(recording), _LETTERS[width]), x=0.01, ha="left", fontsize=9)
     _shrink(page, _SCALES[width])
     settle(page)
     return page

@@ -13,6 +13,7 @@ from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, Rule
 from gradlab.recording import Recording
 from gradlab.recording.compared import own
+from gradlab.recording.sampled import in_words
 
 Style = Literal["markdown", "latex"]
 
@@ -37,7 +38,8 @@ def table(
 
     A row for each rule: how often it fires; median and smallest coefficient, and smallest cosine,
     of the steps that it clips; median of the norm after, over all steps; and of the steps that it
-    clips the layer that spends most of the norm, with its mean share of the squared norm.
+    clips the layer that spends most of the norm, with its mean share of the squared norm. Where a
+    row comes from counts of a sample, a line below says how many elements that were.
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
@@ -58,12 +60,13 @@ def table(
         named = [(ByNorm(one.max_norm), f" ({one.says})") for one in recording.suggest().each]
     else:
         named = [(rule, "") for rule in rules]
-    rows = [_of_the_run(recording)]
+    rows, counted = [_of_the_run(recording)], False
     for rule, says in named:
         would = recording.what_if(rule)
         did = (would.fired, would.coefficient, would.cosine, would.norm_after)
         rows.append((*_row(_label(rule) + says, *did), _spent(recording, would.steps[would.fired])))
-    return _WRITERS[style]([_HEAD, *rows])
+        counted |= would.stride > 1
+    return _WRITERS[style]([_HEAD, *rows], in_words(recording) if counted else "")
 
 
 def _label(rule: Rule) -> str:
@@ -110,17 +113,19 @@ def _row(
     return label, share, *(f"{x:.3g}" if np.isfinite(x) else "–" for x in numbers)
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _markdown(rows: Sequence[Sequence[str]], below: str) -> str:
     head, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
+    lines = [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
+    return "\n".join([*lines, "", below] if below else lines)
 
 
-def _latex(rows: Sequence[Sequence[str]]) -> str:
+def _latex(rows: Sequence[Sequence[str]], below: str) -> str:
     head, *body = [" & ".join(map(_in_latex, row)) + r" \\" for row in rows]
     columns = "l" + "r" * (len(rows[0]) - 1)
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *body, r"\hline"]
-    return "\n".join([*lines, r"\end{tabular}"])
+    lines += [r"\end{tabular}", *([r"\par " + _in_latex(below)] if below else [])]
+    return "\n".join(lines)
 
 
 def _in_latex(text: str) -> str:

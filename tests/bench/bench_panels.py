@@ -32,9 +32,7 @@ def recording(steps, layers, every=16):
     names = tuple(f"layer{number}.weight" for number in range(layers))
     values = [torch.randn(2000) for _ in names]
     each = [
-        Histograms.of(
-            names, step, dict(zip(names, count([scale * v for v in values])(), strict=True))
-        )
+        Histograms.of(names, step, slice(None), count([scale * v for v in values])())
         for step, scale in zip(range(0, steps, every), noise.lognormal(size=steps), strict=False)
     ]
     norms = noise.lognormal(size=(steps, layers))

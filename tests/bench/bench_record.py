@@ -1,6 +1,6 @@
 """What recording costs beside a bare training step, beside one that clips, and beside the peers.
 
-`python tests/bench/bench_record.py [rounds] [model ...]` (TensorBoard and wandb: extra `bench`)
+`python tests/bench/bench_record.py [rounds] [model ...]` (wandb, trainscope: extra `bench`)
 """
 
 import gc
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,13 +26,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 import gradlab
 from gradlab import clip
-from gradlab.histogram.codes import Found
 from gradlab.histogram.counting import count
-from gradlab.recording.journal import Journal, Sizes
+from gradlab.recording.journal import ByLayer, Journal, Sizes
 
 MAX_NORM = 1.0
 STEPS = 16  # in a block, so that each has as many detailed steps
 PEER_STEPS = 4
+LOOKS = 8  # detailed steps that are read back together
 HEADER = ("a / b", "a", "b", "ratio", "middle half", "target")
 
 
@@ -76,26 +76,30 @@ class Loop:
     """One model in training; every way to watch it takes turns at it."""
 
     model: nn.Module
-    inputs: torch.Tensor
-    targets: torch.Tensor
+    inputs: torch.Tensor | None = None
+    targets: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9)
 
-    def seconds(self, steps: int, before_step: Callable[[], object] | None) -> float:
+    def seconds(self, steps: int, before_step: Callable[[torch.Tensor], object] | None) -> float:
         """Of one step, in a block of some."""
         _finish()
-        start = time.perf_counter()
+        start = _clock()
         for _ in range(steps):
             self.optimizer.zero_grad()
-            F.cross_entropy(self.model(self.inputs), self.targets).backward()
+            loss = self.loss()
+            loss.backward()
             if before_step:
-                before_step()
+                before_step(loss)
             self.optimizer.step()
         _finish()
-        return (time.perf_counter() - start) / steps
+        return (_clock() - start) / steps
 
-    def torch_clips(self) -> None:
+    def loss(self) -> torch.Tensor:
+        return F.cross_entropy(self.model(self.inputs), self.targets)
+
+    def torch_clips(self, loss: torch.Tensor) -> None:
         clip_grad_norm_(self.model.parameters(), MAX_NORM)
 
     @contextmanager
@@ -107,26 +111,44 @@ class Loop:
             self.optimizer.zero_grad()  # no look at the last step, which no block has to pay for
 
     @contextmanager
-    def tensorboard(self) -> Iterator[Callable[[], None]]:
+    def tensorboard(self) -> Iterator[Callable[[torch.Tensor], None]]:
         with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder) as writer:
 
-            def write() -> None:
+            def write(loss: torch.Tensor) -> None:
                 for name, parameter in self.model.named_parameters():
                     writer.add_histogram(name, parameter.grad)
 
             yield write
 
     @contextmanager
-    def wandb(self) -> Iterator[Callable[[], None]]:
+    def wandb(self) -> Iterator[Callable[[torch.Tensor], None]]:
         import wandb
 
         with tempfile.TemporaryDirectory() as folder:
             settings = wandb.Settings(silent=True, console="off")
             run = wandb.init(mode="offline", dir=folder, settings=settings)
             run.watch(self.model, log="gradients", log_freq=1)
-            yield lambda: run.log({"step": 1})
+            yield lambda loss: run.log({"step": 1})
             run.unwatch(self.model)
             run.finish()
+
+    @contextmanager
+    def trainscope(self) -> Iterator[Callable[[torch.Tensor], None]]:
+        """As it comes: norms at each step, weights (not gradients) counted at every 50th."""
+        from trainscope import TrainScope, TrainScopeConfig
+
+        with tempfile.TemporaryDirectory() as folder:
+            scope = TrainScope(self.model, self.optimizer, TrainScopeConfig(run_dir=folder))
+            scope.attach()
+            yield lambda loss: scope.step(loss.item())
+            scope.detach()
+
+
+class ManyTensors(Loop):
+    """A model that is nothing but parameters."""
+
+    def loss(self) -> torch.Tensor:
+        return torch.stack([parameter.sum() for parameter in self.model]).square().sum()
 
 
 def ratios(loop: Loop, rounds: int) -> dict[str, list[float]]:
@@ -139,8 +161,9 @@ def ratios(loop: Loop, rounds: int) -> dict[str, list[float]]:
         "every=1": (STEPS, lambda: loop.recorded(1)),
         "TensorBoard": (PEER_STEPS, loop.tensorboard),
     }
-    if importlib.util.find_spec("wandb"):
-        ways["wandb"] = (PEER_STEPS, loop.wandb)
+    for peer in ("wandb", "trainscope"):
+        if importlib.util.find_spec(peer):
+            ways[peer] = (PEER_STEPS, getattr(loop, peer))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     loop.seconds(STEPS, None)
     for turn in range(rounds):
@@ -179,10 +202,26 @@ def rows(name: str, rounds: int) -> list[tuple[str, ...]]:
         row(f"{title}: every=16 / bare", took["every=16"], bare, "<= 1.03"),
         row(f"{title}: every=1 / bare", took["every=1"], bare, f"<= {full}"),
     ]
-    peers = [peer for peer in ("TensorBoard", "wandb") if peer in took]
+    found.append(row(f"{title}: every=1 / torch clips", took["every=1"], clips, ""))
+    peers = [peer for peer in ("TensorBoard", "wandb", "trainscope") if peer in took]
     return found + [
         row(f"{title}: {peer}, each step / bare", took[peer], bare, "") for peer in peers
     ]
+
+
+def many_tensors(rounds: int, tensors: int = 5000) -> tuple[str, ...]:
+    """The row of a model of many small tensors, beside the same loop with torch's clip."""
+    torch.manual_seed(0)
+    loop = ManyTensors(nn.ParameterList([torch.randn(64) / 100 for _ in range(tensors)]))
+    seconds: dict[str, list[float]] = {"torch clips": [], "every=1": []}
+    loop.seconds(2, loop.torch_clips)
+    for _ in range(rounds):
+        gc.collect()
+        seconds["torch clips"].append(loop.seconds(LOOKS, loop.torch_clips))
+        with loop.recorded(1):
+            seconds["every=1"].append(loop.seconds(LOOKS, None))
+    title = f"{tensors:,} tensors of 64: every=1 / torch clips"
+    return row(title, seconds["every=1"], seconds["torch clips"], "<= 1.3")
 
 
 def memory(steps: int = 10_000, every: int = 16) -> str:
@@ -190,8 +229,8 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     model, inputs, targets = resnet()
     F.cross_entropy(model(inputs), targets).backward()
     gradients = {name: p.grad for name, p in model.named_parameters()}
-    found = dict(zip(gradients, count(list(gradients.values()))(), strict=True))
-    norms = {name: float(g.norm()) for name, g in gradients.items()}
+    found = count(list(gradients.values()))()
+    norms = ByLayer(list(gradients), np.array([float(g.norm()) for g in gradients.values()]))
     journal = Journal(
         every, gradlab.recording.record.MEMORY, {n: g.numel() for n, g in gradients.items()}
     )
@@ -199,8 +238,8 @@ def memory(steps: int = 10_000, every: int = 16) -> str:
     for step in range(steps):
         journal.add(1.0, 1.0, False, norms, 0.1)
         if step % journal.every == 0:  # copies, as a run would bring them
-            fresh = {n: Found(one.codes.copy(), one.counts.copy()) for n, one in found.items()}
-            journal.look(fresh, Sizes(norms, norms))
+            fresh = replace(found, codes=found.codes.copy(), counts=found.counts.copy())
+            journal.look(ByLayer(norms.names, fresh), Sizes(norms, norms))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     recording = journal.recording(None)
     arrays = (recording.layer_norms, recording.total_norm, recording.weight_norms)
@@ -234,6 +273,14 @@ def slide(moves: int = 60) -> str:
     )
 
 
+def _clock() -> float:
+    """On one CPU thread its own time, which other processes disturb less; what peers do in threads
+    of their own is then not counted.
+    """
+    alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
+    return time.thread_time() if alone else time.perf_counter()
+
+
 def _finish() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -242,7 +289,8 @@ def _finish() -> None:
 def main(rounds: int, names: list[str]) -> None:
     """Print the tables."""
     print(f"{machine()}; {rounds} rounds; blocks of {STEPS} steps, peers of {PEER_STEPS}\n")
-    print(table([line for name in names for line in rows(name, rounds)], HEADER), "\n")
+    lines = [line for name in names for line in rows(name, rounds)]
+    print(table([*lines, many_tensors(rounds)], HEADER), "\n")
     print(memory(), slide(), sep="\n")
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import jinja2
 
 from gradlab.course.outline import Outline
-from gradlab.course.site.font import subset
+from gradlab.course.site import font, formulas
 from gradlab.course.site.page import TEMPLATES, Page, colours, html
 from gradlab.course.site.run import ExportError as ExportError
 from gradlab.course.site.run import Processes, read
@@ -93,10 +93,13 @@ def _page(path: Path, temporary: Path, processes: Processes) -> Page:
 def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     (site / "panels").mkdir(parents=True)
     places = [page.place for page in pages]
+    in_formulas: set[str] = set()
     for page in pages:
         file = f"{page.place.name}.ipynb"
         here = {service: where.replace("{notebook}", file) for service, where in live.items()}
-        _file(site / f"{page.place.name}.html", html(page, places, here))
+        written = html(page, places, here)
+        _file(site / f"{page.place.name}.html", written)
+        in_formulas.update(formulas.letters(written))
         for panel in page.panels:
             _file(site / panel.file, panel.script)
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)
@@ -104,7 +107,8 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     _file(site / "index.html", gallery.render(pages=pages, gallery=_gallery(pages)))
     _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
     shutil.copy(TEMPLATES / "panel.js", site)
-    (site / "DejaVuSans.woff").write_bytes(subset(_letters(pages)))
+    (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, _letters(pages)))
+    (site / "formulas.woff").write_bytes(font.subset(font.FORMULAS, in_formulas))
     _file(site / _MARK, "")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latex2mathml.converter import convert
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -19,11 +18,11 @@ from gradlab.course import exercises
 from gradlab.course.exercises.checking.exercise import Exercise, Grade
 from gradlab.course.notebooks import checks
 from gradlab.course.outline import Outline
+from gradlab.course.site import formulas
 from gradlab.course.site.capture import MIME
 from gradlab.course.site.states import Captured
 
 TEMPLATES = Path(__file__).parent / "template"
-_FUNCTION = re.compile(r"(<m([io])>(?:log|exp|max|min|diag|sign)</m\2>)(?=<m[^o])")
 _TAG = re.compile(r"<[^>]*>")
 _CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
 
@@ -32,10 +31,10 @@ class _Renderer(IPythonRenderer):
     """Markdown with formulas that every browser draws by itself."""
 
     def inline_math(self, body: str) -> str:
-        return _spaced(convert(body))
+        return formulas.mathml(body)
 
     def block_math(self, body: str) -> str:
-        return _spaced(convert(body, display="block"))
+        return formulas.mathml(body, display="block")
 
     def heading(self, text: str, level: int, **_: Any) -> str:
         return f'<h{level} id="{_anchor(text)}">{text}</h{level}>\n'
@@ -136,11 +135,6 @@ def _code(source: str, **_: Any) -> str:
 def _exercises(source: str) -> list[Exercise]:
     """Those that a cell checks."""
     return [getattr(exercises, name) for name in checks(source)]
-
-
-def _spaced(formula: str) -> str:
-    """The formula with a thin space between a function and what it is of, as TeX sets it."""
-    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', formula)
 
 
 def _anchor(heading: str) -> str:

@@ -22,7 +22,7 @@ from gradlab.clip import Adaptive, ByNorm, ByValue, PerLayer, Rule
 from gradlab.clip.counted import effect
 from gradlab.clip.gradients import gather, unit_norms
 from gradlab.histogram import LogHistogram
-from gradlab.histogram.log import of_tensors
+from gradlab.histogram.layers import of_tensors
 
 Vector = NDArray[np.float64]
 
