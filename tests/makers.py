@@ -17,6 +17,7 @@ from gradlab.course import data, grids, lessons, models, sweep
 from gradlab.course.claims import ledger
 from gradlab.course.lessons import (
     averaging,
+    broken_runs,
     cliff,
     detection,
     features,
@@ -172,6 +173,7 @@ PANELS = {
     "augmentation gains": lambda: averaging.augmentation_gains_panel(sweep.recorded("averaging")),
     "average gains": lambda: averaging.average_gains_panel(sweep.recorded("averaging")),
     "averages": _averages,
+    "bench": broken_runs.bench,
     "claimed": lambda: thresholds.claimed_panel(sweep.recorded("thresholds")),
     "cliff": cliff.panel,
     "curve": _drawn_curve,

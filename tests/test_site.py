@@ -1,21 +1,44 @@
 """Static pages show what the live panels show, ask nothing of anybody, and appear whole or not."""
 
+import io
 import itertools
 import json
 import random
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import lab
 import makers
+import psutil
 import pytest
+from page import wait_until
+from PIL import Image
+from playwright.sync_api import expect
+from site_page import WIDTHS, apart, opened, press, ready, seen, violations
 
 from gradlab.cli import main
 from gradlab.course.site import capture, formulas, settings
 from gradlab.course.site.build import build
 from gradlab.course.site.states import Captured
 
+RAISES = """
+import ipywidgets
+from gradlab.panels.live import LivePicture, subplots
+from gradlab.panels.panel import Panel
+class Raises(Panel):
+    def __init__(self):
+        self.x = ipywidgets.IntSlider(0, 0, 3, description="x")
+        super().__init__([self.x], LivePicture(subplots(2, 2)[0], []))
+    def show(self):
+        if self.x.value == 2:
+            raise ValueError("no")
+        return "fine"
+Raises()
+"""
 TESTS = str(Path(__file__).parent)
 
 
@@ -40,6 +63,10 @@ LESSON = (
     cell("code", "predict(makers.PANELS['race'](), 'Where?', truth='here', idea='So it is.',"
          " choices={'here': 'Yes & no.', 'there': ''})"),
     cell("code", "makers.PANELS['learning']()"),
+    cell("code", "from gradlab.course.prediction import predict_curve\n"
+         "predict_curve([1, 2, 4, 8, 4], 'How high?', places=(1, 4), idea='', limits=(0.1, 10),"
+         " xlabel='place', ylabel='height')"),
+    cell("code", "from gradlab.course import exercises\nexercises.clip_by_value.check(print)"),
     cell("markdown", "## Checked by the tests", **{"jp-MarkdownHeadingCollapsed": True}),
     cell("code", "print('for the tests alone')"),
 )  # fmt: skip
@@ -77,7 +104,7 @@ def stand(panel, states, choice, at):
     panel.settle()
 
 
-@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "history"])
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages"])
 def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
     panel.page_settings = 60
@@ -147,7 +174,9 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
-    assert gallery.count("<svg") == len(first.panels) == 3
+    assert gallery.count("<svg") == 2  # without what was asked before
+    assert len(first.panels) == 4
+    assert "clamp takes the lower limit first" in text  # a hint of the exercise
     assert second.panels == []
 
 
@@ -162,38 +191,81 @@ def test_pages_ask_nothing_of_anybody(built):
 @pytest.mark.browser
 def test_sliders_move_in_a_browser_from_the_disk(built):
     folder, (first, _) = built
-    troubles = []
-    with lab.browsing() as browser:
-        page = browser.new_page()
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto((folder / "00_first.html").as_uri())
-        panel = page.locator("#panel-0")
+    with lab.browsing() as browser, opened(browser, folder / "00_first.html") as (page, troubles):
+        panel = ready(page, 0)
         slider = panel.locator("input[type=range]")
-        slider.wait_for()
-        before = panel.locator(".readout").inner_text(), panel.locator("svg").inner_html()
+        assert panel.locator(".readout").inner_text() == makers.PANELS["race"]().readout
         slider.press("Home")
-        slider.press("End")
-        said = first.panels[0].states["readouts"][-1]
-        page.wait_for_function(
-            "said => document.querySelector('#panel-0 .readout').textContent === said", arg=said
-        )
-        slider.press("Home")
-        page.wait_for_function("document.querySelector('#panel-0 input').value === '0'")
         assert slider.get_attribute("aria-valuetext") == "0"
+        said = first.panels[0].states["readouts"][0]
+        expect(panel.locator(".readout")).to_have_text(said)
+        assert press(page, panel, "ArrowRight") < 1000  # the figure is bench_site's
+        expect(panel.locator(".readout")).not_to_have_text(said)
+        slider.press("Home")
+        page.wait_for_url("**/00_first.html#panel-0=0")
+        page.reload()  # a link opens a panel where one left it
+        ready(page, 0)
+        assert slider.input_value() == "0"
+        assert troubles == []
+
+
+@pytest.mark.browser
+def test_a_prediction_hides_its_picture_until_it_is_answered(built):
+    folder, _ = built
+    with lab.browsing() as browser, opened(browser, folder / "00_first.html") as (page, troubles):
         asked = page.locator("#panel-1")
+        asked.scroll_into_view_if_needed()
+        answer = asked.get_by_role("button", name="Answer")
+        answer.click()
+        expect(asked.locator(".verdict")).to_have_text("Not yet: choose an answer.")
         assert not asked.locator("svg").is_visible()
         asked.get_by_label("there").check()
-        asked.get_by_role("button", name="Answer").click()
-        assert asked.locator(".verdict").inner_text() == "You said there; it is here. So it is."
+        answer.click()
+        expect(asked.locator(".verdict")).to_have_text("You said there; it is here. So it is.")
         assert asked.locator("svg").is_visible()
-        address = page.url
-        page.goto("about:blank")
-        page.goto(address)  # a link opens a panel where one left it
-        page.locator("#panel-0 input[type=range]").wait_for()
-        assert page.locator("#panel-0 input[type=range]").input_value() == "0"
-    assert all(before)
-    assert troubles == []
+        curve = page.locator("#panel-3")
+        curve.get_by_role("slider", name="at 4").press("End")
+        expect(curve.locator(".readout")).to_contain_text("10.0 at 4")
+        curve.get_by_role("button", name="Answer").click()
+        expect(curve.locator(".verdict")).to_contain_text("Farthest off at 4: you said 10.0")
+        assert troubles == []
+
+
+@pytest.mark.browser
+def test_the_page_shows_the_picture_of_the_live_panel(built):
+    folder, _ = built
+    file = folder / "00_first.html"
+    with lab.browsing() as browser, opened(browser, file, device_scale_factor=2) as (page, _):
+        live = Image.open(io.BytesIO(makers.PANELS["race"]().picture.png)).convert("L")
+        mean, most = apart(seen(ready(page, 0)), live)
+        assert mean < 0.006
+        assert most < 0.12
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_everything_can_be_seen_and_reached_by_the_keyboard(built, width):
+    folder, _ = built
+    with lab.browsing() as browser:
+        for file in sorted(folder.glob("*.html")):
+            for scheme in ("light", "dark"):
+                with opened(browser, file, width, color_scheme=scheme) as (page, troubles):
+                    assert violations(page) == []
+                    assert page.evaluate("document.documentElement.scrollWidth") <= width
+                    assert troubles == []
+
+
+@pytest.mark.browser
+def test_without_scripts_the_page_can_be_read(built):
+    folder, _ = built
+    with (
+        lab.browsing() as browser,
+        opened(browser, folder / "00_first.html", java_script_enabled=False) as (page, _),
+    ):
+        for number in range(4):
+            assert page.locator(f"#panel-{number} svg").is_visible()
+            assert not page.locator(f"#panel-{number} .controls").is_visible()
+        assert "allow JavaScript" in page.locator("#panel-0").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -201,8 +273,9 @@ def test_sliders_move_in_a_browser_from_the_disk(built):
     [
         ((cell("markdown", "# Words"),), "has no code cells"),
         ((cell("code", "1 / 0"),), "ZeroDivisionError: division by zero"),
+        ((cell("code", RAISES),), "Raises raises at x 2: ValueError('no')"),
     ],
-    ids=["no code", "an error"],
+    ids=["no code", "an error", "a panel that raises"],
 )
 def test_what_cannot_become_a_page_is_named_and_nothing_is_left(tmp_path, cells, said, capsys):
     notebook = write(tmp_path / "bad.ipynb", *cells)
@@ -211,6 +284,30 @@ def test_what_cannot_become_a_page_is_named_and_nothing_is_left(tmp_path, cells,
     assert "bad.ipynb" in error
     assert said in error
     assert [path.name for path in tmp_path.iterdir()] == ["bad.ipynb"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=lambda sent: sent.name)
+def test_an_interrupted_export_leaves_no_half_site(tmp_path, sent):
+    waits = "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(300)"
+    notebook = write(tmp_path / "one.ipynb", cell("code", waits))
+    start = (
+        "import signal, sys; from gradlab.cli import main\n"
+        # a shell in the background has its programs ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", start, "export", str(notebook), str(tmp_path / "site")]
+    export = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    started = tmp_path / "started"
+    wait_until(lambda: started.exists() and started.read_text(), "the notebook runs", 90)
+    export.send_signal(sent)
+    _, said = export.communicate(timeout=60)
+    assert export.returncode
+    assert not (tmp_path / "site").exists()
+    wait_until(lambda: not psutil.pid_exists(int(started.read_text())), "its kernel is gone", 60)
+    if sent is signal.SIGINT:
+        assert "Traceback" not in said
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["one.ipynb", "started"]
 
 
 def test_a_file_that_is_no_notebook_is_refused(tmp_path, capsys):

@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         pages = build(asked, arguments.site, live=dict(arguments.live), jobs=arguments.jobs)
     except (ExportError, ValueError) as error:
         return fail(str(error))
+    except KeyboardInterrupt:
+        return fail("interrupted: no site was written")
     for page in pages:
         settings = sum(map(len, page.panels))
         print(f"{page.place.name}.html: {len(page.panels)} panels, {settings:,} settings")

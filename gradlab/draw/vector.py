@@ -25,7 +25,8 @@ _FRAME = re.compile(r"^.*?<svg [^>]*>|</svg>\s*$", re.DOTALL)
 _NOISE = re.compile(
     r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->|(?<=<g) id=\"[^\"]*\"", re.DOTALL
 )
-_DIGITS = re.compile(r"(\.\d\d)\d+(?=[\s\"LMQCZ])")
+_PLACES = re.compile(r' (?:d|x|y)="[^"]*"')  # and never a number in words
+_DIGITS = re.compile(r"(\.\d\d)\d+")
 _SPACE = re.compile(r"\s+")
 _MARKER = re.compile(r'<use xlink:href="(#\w+)" x="([-.\d]+)" y="([-.\d]+)"([^>]*)/> ?')
 _APART = 4  # markers to a point, at most: more of them look the same
@@ -69,7 +70,8 @@ def _fragment(figure: Figure, artist: Artist) -> str:
     artist.draw(renderer)
     renderer.finalize()
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
-    return _once(_SPACE.sub(" ", _DIGITS.sub(r"\1", bare)).strip())
+    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
+    return _once(_SPACE.sub(" ", short).strip())
 
 
 def _once(svg: str) -> str:

@@ -13,7 +13,7 @@ import atexit
 import io
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from time import monotonic
 from typing import Any
@@ -100,17 +100,22 @@ class LivePicture:
     def png(self) -> bytes:
         """The picture as it is now, as the bytes of a PNG file: twice ``size``, in 256 colours."""
         with self._lock:
-            return _palette_png(self._fine(waiting=()))
+            return self._stored(self._fine(waiting=()))
 
     def sharpen(self) -> None:
         """Show the picture twice as fine, if nothing moves it meanwhile."""
-        with self._lock:
-            try:
-                value = _jpeg(self._fine(self._waiting))
-            except _GivesWayError:
-                return
-            if self.widget.comm is not None and not _SHARPENER.over:
-                self.widget.value = value
+        with self._lock, suppress(_GivesWayError):
+            self._show_fine(self._fine(self._waiting))
+
+    def _stored(self, fine: Image.Image) -> bytes:
+        """A fine picture to keep; if the page waits for it, it need not be drawn again."""
+        if _SHARPENER.spared(self):
+            self._show_fine(fine)
+        return _palette_png(fine)
+
+    def _show_fine(self, fine: Image.Image) -> None:
+        if self.widget.comm is not None and not _SHARPENER.over:
+            self.widget.value = _jpeg(fine)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -125,13 +130,12 @@ class LivePicture:
     @contextmanager
     def unpainted(self) -> Iterator[None]:
         """Let artists move without a picture of it, as when only ``layers`` are asked for."""
-        with self._lock:
-            self._unpainted = True
-            try:
-                yield
-            finally:
-                self._unpainted = False
-                self.redraw()
+        self._unpainted = True
+        try:
+            yield  # and not with the lock: what measures in the background moves artists, too
+        finally:
+            self._unpainted = False
+            self.redraw()
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -202,6 +206,11 @@ class _Sharpener:
             if self._thread is None and not self.over:
                 self._thread = threading.Thread(target=self._run, name="sharpening", daemon=True)
                 self._thread.start()
+
+    def spared(self, picture: LivePicture) -> bool:
+        """Whether a picture waited to be sharpened, and now does no more."""
+        with self._changed:
+            return self._due.pop(picture, None) is not None
 
     def _run(self) -> None:
         while (picture := self._rested()) is not None:

@@ -33,7 +33,7 @@ class Measuring(Panel):
             pass
         super().__init__(controls, draw())
 
-    page_settings = 60
+    page_settings = 120
 
     @abstractmethod
     def measure_next(self) -> bool:

@@ -88,7 +88,7 @@ class Latency:
         return (
             f"{1e3 * self.median:.2f} ms (middle half {low:.2f} to {high:.2f} of "
             f"{len(self.seconds)}) for a batch of {self.batch} on {self.device}, "
-            f"{self.threads} threads"
+            f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         )
 
 

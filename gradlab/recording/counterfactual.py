@@ -112,8 +112,8 @@ def by_values(
     after = norms * np.sqrt(found.square / some)
     fired = np.logical_or.reduce(found.above > 0, axis=1)
     along = found.dot / some  # of the gradient after, along the one before
-    would = _answer(clip, layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
-    return replace(would, stride=stride)
+    answer = _answer(clip, layers, steps, fired, total, norms, after, along, RELATIVE_ERROR)
+    return replace(answer, stride=stride)
 
 
 def _answer(

@@ -52,6 +52,7 @@ _FROM_EASY_TO_HARD = (
     "pairwise",
     "bracket",
     "control",
+    "same_run",
     "interval",
     "fair",
     "typical",

@@ -106,8 +106,9 @@ class CurvePrediction(Panel):
         axes.set(xlabel=self._labels[0], ylabel=self._labels[1])
         decades(axes)
         (self.drawn,) = axes.plot([], [], "o-", color=CYCLE[1], label="your curve")
-        (self.curve,) = axes.plot(self.truth, color=AFTER, label="what it is", visible=False)
+        (self.curve,) = axes.plot(self.truth, color=AFTER, label="what it is")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+        self.curve.set_visible(False)
         return LivePicture(figure, [self.drawn, self.curve])
 
     @property

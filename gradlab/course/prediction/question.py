@@ -146,12 +146,11 @@ class Prediction(Closing):
         self._say(verdict)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """While it waits for an answer, a stored notebook gives none away either."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        if not self.closed and self.hidden:
-            del data["image/png"]
-            metadata = {}
-        return data, metadata
+        """While it waits for an answer, a stored notebook gives none away, and none is drawn."""
+        if self.closed or not self.hidden:
+            return super()._repr_mimebundle_(**kwargs)
+        bundle = ipywidgets.VBox._repr_mimebundle_(self, **kwargs)
+        return bundle | {"text/plain": self.readout}, {}
 
     def _say(self, verdict: str) -> None:
         self._verdict = verdict

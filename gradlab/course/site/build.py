@@ -103,12 +103,26 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
         for panel in page.panels:
             _file(site / panel.file, panel.script)
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)
-    _file(site / "index.html", templates.get_template("index.html.j2").render(pages=pages))
+    gallery = templates.get_template("index.html.j2")
+    _file(site / "index.html", gallery.render(pages=pages, gallery=_gallery(pages)))
     _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
     shutil.copy(TEMPLATES / "panel.js", site)
     (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, _letters(pages)))
     (site / "formulas.woff").write_bytes(font.subset(font.FORMULAS, in_formulas))
     _file(site / _MARK, "")
+
+
+def _gallery(pages: Sequence[Page]) -> list[tuple[Outline, list[Captured]]]:
+    """The panels of each page that begin with a picture of their own, and ask nothing."""
+    seen: set[tuple[str, ...]] = set()
+    found = []
+    for page in pages:
+        free = [panel for panel in page.panels if not panel.states["asked"]]
+        first = {tuple(panel.layers): panel for panel in reversed(free)}
+        new = [panel for layers, panel in reversed(first.items()) if layers not in seen]
+        seen.update(first)
+        found.append((page.place, new))
+    return found
 
 
 def _letters(pages: Sequence[Page]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,11 @@ def install(folder: str) -> None:
         number = next(numbers)
         panel = shown if isinstance(shown, Panel) else shown.panel
         asked = shown.asked() if hasattr(shown, "asked") else None
-        packed = _packed(captured(panel) | {"asked": asked})
+        try:
+            packed = _packed(captured(panel) | {"asked": asked})
+        except Exception as error:  # IPython would go on without it: what is said here ends the run
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            raise
         Path(folder, f"{number}.json.gz").write_bytes(packed)
         return {MIME: number, "text/plain": shown.readout}, {}
 

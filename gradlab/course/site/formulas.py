@@ -11,14 +11,16 @@ from latex2mathml.converter import convert
 
 _BAR = re.compile(r"<mo[^>]*>(&#x02016;|&#x0007C;)</mo>")
 _BIG = re.compile(r"<mo[^>]* minsize=[^>]*>")
+_FUNCTION = re.compile(r"(<m([io])>(?:log|exp|max|min|diag|sign)</m\2>)(?=<m[^o])")
 _FORMULA = re.compile(r"<math.*?</math>", re.DOTALL)
 _ITALIC = (("a", "z", 0x1D44E), ("A", "Z", 0x1D434), ("α", "ω", 0x1D6FC), ("Α", "Ω", 0x1D6E2))
 
 
 def mathml(latex: str, display: str = "inline") -> str:
-    """A formula as MathML, with bars in pairs, and no brackets that grow with an exponent."""
+    """A formula as MathML, its bars in pairs, its brackets no larger for an exponent."""
     sides = itertools.cycle(("prefix", "postfix"))
     found = _BIG.sub('<mo stretchy="false">', convert(latex, display=display))
+    found = _FUNCTION.sub(r'\1<mspace width="0.17em"/>', found)
     return _BAR.sub(lambda bar: f'<mo stretchy="false" form="{next(sides)}">{bar[1]}</mo>', found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from gradlab.course.site.capture import MIME
 from gradlab.course.site.states import Captured
 
 TEMPLATES = Path(__file__).parent / "template"
+_TAG = re.compile(r"<[^>]*>")
 _CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
 
 
@@ -33,6 +35,9 @@ class _Renderer(IPythonRenderer):
 
     def block_math(self, body: str) -> str:
         return formulas.mathml(body, display="block")
+
+    def heading(self, text: str, level: int, **_: Any) -> str:
+        return f'<h{level} id="{_anchor(text)}">{text}</h{level}>\n'
 
 
 class Pages(TemplateExporter):
@@ -53,7 +58,7 @@ class Pages(TemplateExporter):
         """Those of every exporter, and this page's own."""
         yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "markdown2html", _markdown
-        yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        yield "highlight_code", _code
         yield "exercises", _exercises
 
 
@@ -81,10 +86,13 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
         live: addresses where the notebook runs in a kernel, by the name of the service.
     """
     number = places.index(page.place)
+    lesson = _lesson(page.notebook)
+    prose = "".join(_markdown(c.source) for c in lesson.cells if c.cell_type == "markdown")
     resources = {
         "place": page.place,
         "places": places,
         "number": number + 1,
+        "sections": re.findall(r'<h2 id="(.*)">(.*)</h2>', prose),
         "before": places[number - 1] if number else None,
         "after": places[number + 1] if number + 1 < len(places) else None,
         "panels": page.panels,
@@ -92,8 +100,9 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
         "live": live,
     }
     exporter = Pages()  # type: ignore[no-untyped-call]
-    written, _ = exporter.from_notebook_node(_lesson(page.notebook), resources=resources)
-    return str(written)
+    written, _ = exporter.from_notebook_node(lesson, resources=resources)
+    names = "|".join(re.escape(place.name) for place in places)
+    return re.sub(rf'href="({names})\.ipynb', r'href="\1.html', str(written))
 
 
 def colours() -> str:
@@ -117,9 +126,20 @@ def _lesson(notebook: NotebookNode) -> NotebookNode:
     return shown
 
 
+def _code(source: str, **_: Any) -> str:
+    """Coloured; what is too wide can be scrolled by the keyboard."""
+    coloured = str(Highlight2HTML(pygments_lexer="ipython3")(source))
+    return coloured.replace("<pre>", '<pre tabindex="0">')
+
+
 def _exercises(source: str) -> list[Exercise]:
     """Those that a cell checks."""
     return [getattr(exercises, name) for name in checks(source)]
+
+
+def _anchor(heading: str) -> str:
+    """As JupyterLab names it: a link to a heading leads there from the notebook and the page."""
+    return _TAG.sub("", heading).strip().replace(" ", "-").replace('"', "&quot;")
 
 
 def _markdown(source: str) -> str:

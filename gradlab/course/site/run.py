@@ -93,17 +93,17 @@ def main(notebook: str, panels: str, ran: str) -> None:
             f"--IPKernelApp.exec_lines={_INSTALL.format(folder=panels)}",
         ],
     )
+    raised = ""
     try:
         client.execute()
     except CellExecutionError as error:
-        sys.exit(f"{error.ename}: {error.evalue}")
+        raised = f"{error.ename}: {error.evalue}"
     except CellTimeoutError:
         sys.exit(f"a cell took more than {_SECONDS} s, with the pictures of its panels")
-    for output in (each for cell in content.cells for each in cell.get("outputs", [])):
-        if output.output_type == "error":  # from a panel: the cell itself did not raise
-            sys.exit(f"{output.ename}: {output.evalue}")
-        if output.get("name") == "stderr":
-            sys.exit(output.text.strip())
+    outputs = [each for cell in content.cells for each in cell.get("outputs", [])]
+    said = "".join(each.text for each in outputs if each.get("name") == "stderr").strip()
+    if said or raised:  # a panel that raised has said so; IPython does not pass its error on
+        sys.exit(said or raised)
     nbformat.write(content, ran)
 
 

@@ -3,12 +3,14 @@
 - ``scripts``: three that work; ``faults``: the lines to change; ``running``: what becomes of them
 - ``signs``: what gives each fault away, as a number; ``health``, ``suspects``: who shows which
 - ``replies``, ``listing``, ``controls``: the clinic, in which the reader names the fault
+- ``bench_picture``, ``bench_controls``: the experiment that tells two suspects apart
 """
 
+from gradlab.course.lessons.broken_runs.bench_controls import bench
 from gradlab.course.lessons.broken_runs.controls import Ward
 from gradlab.course.lessons.broken_runs.health import checkup
 from gradlab.course.lessons.broken_runs.running import run
 from gradlab.course.lessons.broken_runs.scripts import network
 from gradlab.course.lessons.broken_runs.suspects import table
 
-__all__ = ["Ward", "checkup", "network", "run", "table"]
+__all__ = ["Ward", "bench", "checkup", "network", "run", "table"]

@@ -143,13 +143,19 @@ class Sees(Panel):
         proposed = len(self.proposed[name][place].above(score))
         how = "lowered by Soft-NMS" if by == SOFT else f"left by NMS at {asked[2]:g}"
         return (
-            f"This picture: {proposed} candidates score {score:g} or more; {len(here)} {how}; "
+            f"This picture: {_counted(proposed, 'candidate')} with a score of {score:g} or more; "
+            f"{len(here)} {how}; "
             f"{int(alone.right.sum())} of {len(truth)} faces found, "
-            f"{int((~alone.right).sum())} false alarms. All {len(self.sets[name])} "
-            f"pictures of the set: precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.3f}, "
-            f"AP50 {found.average_precision(score):.3f} with this threshold, "
+            f"{_counted(int((~alone.right).sum()), 'false alarm')}. "
+            f"The set ({_counted(len(self.sets[name]), 'picture')}): "
+            f"precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.3f}, AP50 "
+            f"{found.average_precision(score):.3f} with this threshold, "
             f"{found.average_precision():.3f} without."
         )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 _WIDE, _NARROW = {"width": "330px"}, {"width": "220px"}

@@ -66,6 +66,8 @@ def depth_panel(
 class Depth(Panel):
     """See ``depth_panel``."""
 
+    page_settings = 650
+
     def __init__(
         self,
         depth: int,

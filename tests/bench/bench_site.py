@@ -1,0 +1,130 @@
+"""A whole site, as a reader meets it: how soon, how large, how fast, who can use it.
+
+`python tests/bench/bench_site.py SITE [--presses N]` opens every page of a site that
+`gradlab export SITE` has made, from the disk, in Chromium:
+
+- to the first picture: from the call to the first paint with content; the pictures are in the page
+- slider to pixels: from a key press on the first slider of each panel to the end of the frame that
+  shows it; a screen of 60 Hz alone makes that up to 17 ms
+- troubles: errors in the console, files that are missing, requests to anywhere else
+- axe: what axe-core finds, at 360, 768 and 1440 px, light and dark
+
+`python tests/bench/bench_site.py --kinds` makes a page of every kind of panel of the course, and
+puts page and live panel to 20 settings each, by chance: do they say the same, and how far are their
+pictures apart (0 to 1, on the average, and where it is most)?
+"""
+
+import argparse
+import io
+import random
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from timing import machine, table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import lab
+import makers
+from site_page import WIDTHS, apart, opened, press, ready, seen, violations
+from test_site import TESTS, cell, settings_of, stand, write
+
+from gradlab.course.site.build import build
+
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("site", nargs="?", type=Path)
+    parser.add_argument("--presses", type=int, default=10, help="for each panel (default: 10)")
+    parser.add_argument("--kinds", action="store_true", help="compare pages with live panels")
+    asked = parser.parse_args()
+    print(machine())
+    with lab.browsing() as browser:
+        if asked.kinds:
+            kinds(browser)
+        if asked.site:
+            site(browser, asked.site, asked.presses)
+
+
+def site(browser, folder, presses):
+    rows = [page(browser, file, presses) for file in sorted(folder.glob("*.html"))]
+    head = ("page", "MB", "panels", "first picture, ms", "slider to pixels, p50/p95 ms")
+    print(table(rows, [*head, "troubles", "axe"]))
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    print(f"the whole site: {sum(file.stat().st_size for file in files) / 1e6:.1f} MB")
+
+
+def page(browser, file, presses):
+    with opened(browser, file) as (tab, troubles):
+        tab.wait_for_function(PAINTED)
+        painted, count = tab.evaluate(PAINTED), tab.locator("section.panel").count()
+        times = [time for number in range(count) for time in moves(tab, number, presses)]
+    found = []
+    for width in WIDTHS:
+        for scheme in ("light", "dark"):
+            with opened(browser, file, width, color_scheme=scheme) as (tab, more):
+                found += violations(tab)
+                troubles += more
+    for each in (*troubles, *found):
+        print(f"{file.name}: {each}")
+    speed = f"{statistics.median(times):.0f}/{p95(times):.0f}" if times else ""
+    size = f"{file.stat().st_size / 1e6:.2f}"
+    numbers = map(str, (count, round(painted)))
+    return [file.stem, size, *numbers, speed, str(len(troubles)), str(len(found))]
+
+
+def moves(tab, number, presses):
+    """From key presses on a panel's first slider to pixels, ms: to one end, and back."""
+    section = ready(tab, number)
+    slider = section.locator("input[type=range]:visible").first
+    if not slider.count():
+        return []
+    slider.press("Home")
+    tab.wait_for_timeout(100)
+    steps = min(presses, int(slider.get_attribute("max")))
+    return [press(tab, section, "ArrowRight") for _ in range(steps)]
+
+
+def kinds(browser):
+    with tempfile.TemporaryDirectory() as folder:
+        shown = [cell("code", f"makers.PANELS[{name!r}]()") for name in makers.PANELS]
+        begin = cell("code", f"import sys; sys.path.append({TESTS!r})\nimport makers")
+        (built,) = build([write(Path(folder, "kinds.ipynb"), begin, *shown)], Path(folder, "site"))
+        rows = []
+        with opened(browser, Path(folder, "site", "kinds.html"), device_scale_factor=2) as (tab, _):
+            for number, name in enumerate(makers.PANELS):
+                states = built.panels[number].states
+                if not states["points"] and not states["live"]:
+                    rows.append(list(map(str, compared(tab, number, name, states))))
+        print(table(rows, ["panel", "settings", "same words", "apart, mean", "apart, most"]))
+
+
+def compared(tab, number, name, states):
+    section, panel = ready(tab, number), makers.PANELS[name]()
+    every = [each for each in settings_of(states) if each[2]]
+    some = random.Random(0).sample(every, min(20, len(every)))
+    words, pictures = 0, []
+    for choice, at, _ in some:
+        stand(panel, states, choice, at)
+        visible = iter(at)
+        sliders = [next(visible) if each else 0 for each in choice["sliders"]]
+        section.evaluate(
+            "(s, at) => (s.panel.reset(at), s.panel.show())", [*choice["menus"], *sliders]
+        )
+        words += section.locator(".readout").text_content() == panel.readout
+        live = Image.open(io.BytesIO(panel.picture.png)).convert("L")
+        pictures.append(apart(seen(section), live))
+    means, mosts = zip(*pictures, strict=True)
+    return name, len(every), f"{words} of {len(some)}", f"{max(means):.4f}", f"{max(mosts):.3f}"
+
+
+def p95(values):
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+if __name__ == "__main__":
+    main()
