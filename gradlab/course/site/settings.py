@@ -39,12 +39,18 @@ class Control:
     def thinned(self) -> Control:
         """About half as many positions: both ends, the start, and every second from there."""
         last = len(self) - 1
-        kept = sorted({0, *range(self.start % 2, last, 2), self.start, last})
+        return self._at(sorted({0, *range(self.start % 2, last, 2), self.start, last}))
+
+    def fixed(self) -> Control:
+        """The start only."""
+        return self._at([self.start])
+
+    def _at(self, kept: Sequence[int]) -> Control:
         return replace(
             self,
             names=tuple(self.names[k] for k in kept),
             values=tuple(self.values[k] for k in kept),
-            start=kept.index(self.start),
+            start=list(kept).index(self.start),
         )
 
 
@@ -106,7 +112,8 @@ def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
 
     The longest slider of each choice keeps most; one that is the same in several choices has the
     same positions in all. If there are still too many, the last menus stay where they are at the
-    start, which is the first choice. What a smaller ``most`` keeps, a larger one does, too.
+    start, which is the first choice, then sliders but the longest do, and it keeps its ends only.
+    What a smaller ``most`` keeps, a larger one does, too.
     """
     kept = list(choices)
     while sum(map(len, kept)) > most:
@@ -119,6 +126,14 @@ def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
         elif moving:
             last = moving[-1]
             kept = [choice for choice in kept if choice.menus[last] == kept[0].menus[last]]
+        elif longer := [
+            s for s in sliders if s.thinned() != s or (s not in longest and len(s) > 1)
+        ]:
+            one = min(longer, key=lambda each: each in longest)
+            kept = [
+                _replaced(choice, one, one.thinned() if one in longest else one.fixed())
+                for choice in kept
+            ]
         else:
             break
     return kept
