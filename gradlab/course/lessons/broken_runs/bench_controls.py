@@ -7,7 +7,7 @@ import ipywidgets
 from gradlab.course.lessons.broken_runs.bench_picture import draw_losses
 from gradlab.course.lessons.broken_runs.faults import fault
 from gradlab.course.lessons.broken_runs.running import Run, run
-from gradlab.course.lessons.broken_runs.suspects import ROWS, Row
+from gradlab.course.lessons.broken_runs.suspects import ROWS, Experiment
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel
 
@@ -29,7 +29,7 @@ class Bench(Panel):
 
     def __init__(self, seed: int, made: bool) -> None:
         self._seed = seed
-        self._known: dict[str, list[tuple[Run, Run]]] = {}
+        self._known: dict[tuple[str, Experiment | None], Run] = {}
         figure, axes = subplots(7.6, 3.4, ncols=2, sharey=True)
         self.losses = [draw_losses(each) for each in axes]
         axes[1].set_ylabel("")
@@ -46,29 +46,26 @@ class Bench(Panel):
         super().__init__([self.suspects, self.experiment], LivePicture(figure, moving))
 
     def show(self) -> str:
-        """Draw the losses of both suspects, once the experiment is to be made."""
+        """Draw the losses of both suspects as they were, and those of the experiment once made."""
         row = self.suspects.value
-        asked = f"What is seen: {row.seen}. The experiment, in both: {row.experiment.name}."
+        told = [f"What is seen: {row.seen}. The experiment, in both: {row.experiment.name}."]
+        for name, losses in zip(row.suspects, self.losses, strict=True):
+            after = self._run(name, row.experiment) if self.experiment.value else None
+            losses.move(name, self._run(name).train, None if after is None else after.train)
+            told += [] if after is None else [_outcome(name, after)]
         if not self.experiment.value:
-            for name, losses in zip(row.suspects, self.losses, strict=True):
-                losses.move(name, None, None)
-            return f"{asked} Which of the two does it cure? Make the experiment."
-        told = []
-        for name, losses, (before, after) in zip(
-            row.suspects, self.losses, self._runs(row), strict=True
-        ):
-            losses.move(name, before.train, after.train)
-            told.append(_outcome(name, after))
-        return " ".join((asked, *told))
+            told.append("Which of the two does it cure? Make the experiment.")
+        return " ".join(told)
 
-    def _runs(self, row: Row) -> list[tuple[Run, Run]]:
-        """Of each suspect the run as it was and the run with the change."""
-        if row.seen not in self._known:
-            self._known[row.seen] = [
-                (run(fault(name).broken, self._seed), row.experiment.on(name, self._seed))
-                for name in row.suspects
-            ]
-        return self._known[row.seen]
+    def _run(self, name: str, experiment: Experiment | None = None) -> Run:
+        """A suspect's run, as it was or with the change; each is made once."""
+        if (name, experiment) not in self._known:
+            self._known[name, experiment] = (
+                run(fault(name).broken, self._seed)
+                if experiment is None
+                else experiment.on(name, self._seed)
+            )
+        return self._known[name, experiment]
 
 
 def _outcome(name: str, after: Run) -> str:

@@ -31,9 +31,9 @@ class Losses:
         return self.before, self.after, self.name
 
     def move(
-        self, name: str, before: NDArray[np.float64] | None, after: NDArray[np.float64] | None
+        self, name: str, before: NDArray[np.float64], after: NDArray[np.float64] | None
     ) -> None:
-        """Name the suspect and show its losses; None: there are none yet.
+        """Name the suspect and show its losses; None: the experiment is still to be made.
 
         What lies beyond the axis is drawn on its edge; a cross is the last loss that was finite.
         """
