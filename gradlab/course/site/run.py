@@ -88,6 +88,7 @@ def main(notebook: str, panels: str, ran: str) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
         timeout=_SECONDS,
+        coalesce_streams=True,
         extra_arguments=[
             "--IPKernelApp.log_level=40",
             f"--IPKernelApp.exec_lines={_INSTALL.format(folder=panels)}",
