@@ -12,7 +12,7 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(enc
 WIDTHS = (360, 768, 1440)
 # A key press, and what the page does for it, to the end of the frame that shows it.
 PRESSED = """(section) => new Promise((done) => {
-  section.querySelector('input[type=range]').addEventListener('input', ({timeStamp}) => {
+  section.addEventListener('input', ({timeStamp}) => {
     requestAnimationFrame(() => {
       const painted = new MessageChannel();
       painted.port1.onmessage = () => done(performance.now() - timeStamp);
