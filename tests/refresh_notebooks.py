@@ -22,10 +22,10 @@ import time
 from pathlib import Path
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from gradlab.course.site.run import ThisInterpreter
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 MAX_SECONDS = 60.0
@@ -43,13 +43,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 PNG_MARGINS = {b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
-
-
-class ThisInterpreter(AsyncKernelManager):
-    """Starts `python3` as the interpreter that runs this file, whatever kernels are installed."""
-
-    def _kernel_spec_manager_default(self):
-        return KernelSpecManager(kernel_dirs=[])
 
 
 def read(path):

@@ -24,6 +24,8 @@ class Measuring(Panel):
         draw: makes the picture, once what the controls ask for at the start is measured.
     """
 
+    page_settings = 120
+
     def __init__(self, controls: Sequence[Any], draw: Callable[[], LivePicture]) -> None:
         self._rests_at = 0.0
         self.measuring = Background(self)
@@ -32,8 +34,6 @@ class Measuring(Panel):
         while self.measure_next():
             pass
         super().__init__(controls, draw())
-
-    page_settings = 120
 
     @abstractmethod
     def measure_next(self) -> bool:

@@ -32,8 +32,7 @@ class Hand:
         self._sliders = [(widget, made) for widget, made in found if made.kind == "slider"]
         self._start = tuple(menu.start for _, menu in self._menus)
         combined = sorted(itertools.product(*self._ranges()), key=lambda at: at != self._start)
-        choices = [choice for menus in combined if (choice := self._choice(menus))]
-        self.choices = choices
+        self.choices = [choice for menus in combined if (choice := self._choice(menus))]
         self.back()
 
     def choose(self, menus: Sequence[int]) -> bool:

@@ -22,7 +22,7 @@ class ExportError(Exception):
     """A notebook cannot become a page; says which and why."""
 
 
-class _ThisInterpreter(AsyncKernelManager):
+class ThisInterpreter(AsyncKernelManager):
     """Starts ``python3`` as this interpreter, whatever kernels are installed."""
 
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
@@ -83,7 +83,7 @@ def main(notebook: str, panels: str, ran: str) -> None:
     content = read(path)
     client = NotebookClient(
         content,
-        kernel_manager_class=_ThisInterpreter,
+        kernel_manager_class=ThisInterpreter,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
