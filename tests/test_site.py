@@ -92,7 +92,7 @@ def settings_of(states):
 def stand(panel, states, choice, at):
     """Move a live panel to a setting of its page, as a hand would."""
     panel.reset()
-    controls = [(w, found) for w in panel.controls if (found := settings.control(w))]
+    controls = [(w, found) for w in panel.page_controls if (found := settings.control(w))]
     menus = [w for w, found in controls if found.kind != "slider"]
     for widget, k in zip(menus, choice["menus"], strict=True):
         widget.value = settings.control(widget).values[k]
