@@ -130,7 +130,7 @@ class LengthsPanel(Panel):
         super().__init__([self.k, self.by, self.of, self.unit], self._picture())
 
     @property
-    def page_controls(self) -> tuple[Widget, ...]:
+    def page_controls(self) -> tuple[ipywidgets.Widget, ...]:
         """All but the features: other maps of those take minutes to learn."""
         return self.k, self.by, self.unit
 
