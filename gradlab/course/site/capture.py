@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
+
 from gradlab.course.prediction import CurvePrediction
 from gradlab.course.site.drawn import drawn
 from gradlab.course.site.hand import Hand
@@ -58,6 +60,7 @@ def captured(panel: Panel) -> dict[str, Any]:
         its scale and where it starts, or null where it is hidden; ``hidden``, the numbers of hidden
         menus; ``first``, the state with which it begins; in the next one, the last slider is one
         position further. ``start``: the state at the start. ``live``: whether the panel trains.
+        ``buttons``: what those say that a page cannot press.
         ``points``: of a curve that the reader draws, else null.
 
     Raises:
@@ -76,7 +79,17 @@ def captured(panel: Panel) -> dict[str, Any]:
             slider = Control("slider", "step", steps, steps, len(steps) - 1)
             found = _described([slider], [Choice((), (slider,))], list(states.values()))
     live = not panel.finite and points is None
-    return found | {"size": panel.picture.size, "live": live, "points": points}
+    buttons = [] if live or points else list(_buttons(panel, panel.reset_button))
+    about = {"size": panel.picture.size, "live": live, "buttons": buttons, "points": points}
+    return found | about
+
+
+def _buttons(widget: Any, but: ipywidgets.Button) -> Iterator[str]:
+    """What the buttons in a widget say, which a page cannot press."""
+    if isinstance(widget, ipywidgets.Button) and widget is not but:
+        yield widget.description
+    for child in getattr(widget, "children", ()):
+        yield from _buttons(child, but)
 
 
 def _at_every_setting(panel: Panel) -> dict[str, Any]:
