@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from refresh_notebooks import NOTEBOOKS
 
+pytestmark = pytest.mark.once
+
 TOML = Path(__file__).parents[1] / "pyproject.toml"
 PROJECT = tomllib.loads(TOML.read_text(encoding="utf-8"))["project"]
 COLAB_HAS = {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "pillow", "tqdm"}

@@ -8,6 +8,8 @@ import nbformat
 import pytest
 import refresh_notebooks
 
+pytestmark = pytest.mark.once
+
 QUIZ = tomllib.loads(Path(__file__).with_name("quiz.toml").read_text(encoding="utf-8"))["question"]
 
 
