@@ -130,7 +130,9 @@ def test_a_control_that_is_not_there_is_named(panel):
 
 
 def test_errors_and_warnings_of_cells_are_reported(jupyter, tmp_path):
-    with jupyter.open(write(tmp_path / "broken.ipynb", HARMLESS, WARNING, BROKEN, HARMLESS)) as page:
+    with jupyter.open(
+        write(tmp_path / "broken.ipynb", HARMLESS, WARNING, BROKEN, HARMLESS)
+    ) as page:
         warned, failed = page.run_all()
     assert re.match("code cell 2: .*UserWarning: look out", warned), warned
     assert failed == "code cell 3: ZeroDivisionError: division by zero"
@@ -203,7 +205,7 @@ def reset(panel, start):
 
 
 def test_every_slider_follows_a_key_and_the_keys_to_both_ends_and_reset_brings_it_back(each):
-    """Each press is seen in the picture and in words: one step, then the ends, the far one first."""
+    """Picture and words follow each press: one step, then the ends, the far one first."""
     start = state(each)
     for slider in each.sliders():
         low = slider.position < 0.5
