@@ -10,9 +10,15 @@ SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
 TEST = """
 import pytest
 @pytest.mark.browser
-def test_it(jupyter):
+def test_it():
     pass
 """
+
+
+class Plugin:
+    """What asks for the browser, and nothing else of what all tests share."""
+
+    pytest_runtest_setup = staticmethod(conftest.pytest_runtest_setup)
 
 
 @pytest.mark.once
@@ -27,7 +33,7 @@ def test_without_chromium_a_browser_test_is_skipped_or_fails_where_required(
     monkeypatch.setenv("GRADLAB_REQUIRE_BROWSER", required)
     monkeypatch.setattr(lab, "missing", lab.missing.__wrapped__)  # it remembers what it found
     options = ["-q", "--capture=no", "--import-mode=importlib", "--rootdir", tmp_path]
-    done = pytest.main([*map(str, options), "-c", str(SETTINGS), str(tmp_path)], plugins=[conftest])
+    done = pytest.main([*map(str, options), "-c", str(SETTINGS), str(tmp_path)], plugins=[Plugin])
     said = capsys.readouterr().out
     assert done == code
     assert outcome in said
