@@ -76,6 +76,7 @@ def test_a_cell_that_is_run_again_closes_its_panel(page):
 @pytest.mark.parametrize(
     ("command", "code"),
     [("notebook:clear-cell-output", CLEARED), ("notebook:delete-cell", DELETED)],
+    ids=["cleared", "deleted"],
 )
 def test_a_cell_that_is_cleared_or_deleted_closes_its_panel(page, command, code):
     before, _ = asked(page)
