@@ -59,11 +59,10 @@ def asked(page):
     return int(number), closed == "True"
 
 
-def take_away(page, command, code):
-    """Do it by JupyterLab's own command, and wait until a panel is off the page."""
-    before = page.tab.evaluate(SHOWN)
+def take_away(page, command, code, left):
+    """Do it by JupyterLab's own command, and wait until so many panels are left on the page."""
     page.tab.evaluate(DO, [command, code])
-    page.tab.wait_for_function(f"n => {SHOWN} < n", arg=before)
+    page.tab.wait_for_function(f"n => {SHOWN} === n", arg=left)
 
 
 def test_a_cell_that_is_run_again_closes_its_panel(page):
@@ -80,12 +79,12 @@ def test_a_cell_that_is_run_again_closes_its_panel(page):
 )
 def test_a_cell_that_is_cleared_or_deleted_closes_its_panel(page, command, code):
     before, _ = asked(page)
-    take_away(page, command, code)
+    take_away(page, command, code, left=page.tab.evaluate(SHOWN) - 1)
     assert asked(page) == (before - 1, False)
 
 
 def test_a_panel_under_a_name_survives_clearing_and_is_shown_again(page):
-    take_away(page, "notebook:clear-all-cell-outputs", NAMED)
+    take_away(page, "notebook:clear-all-cell-outputs", NAMED, left=0)
     assert asked(page) == (1, False)
     run(page, AGAIN)
     page.tab.wait_for_selector(".jp-OutputArea-output .noUi-handle")
