@@ -108,9 +108,9 @@ FAULTS = (
         GAIN,
         scripts.plain,
         (("network()", "network(gain=0.3)"),),
-        "The loss starts at ln 10 = 2.30 and stays. At the first step already, the gradients of the "
-        "biases fade from the last layer to the first, by powers of ten, and those of all weights "
-        "are tiny, but not zero.",
+        "The loss starts at ln 10 = 2.30 and stays. At the first step already, the gradients of "
+        "the biases fade from the last layer to the first, by powers of ten, and those of all "
+        "weights are tiny, but not zero.",
         "Each layer shrinks what goes forward and what comes back. A bias's gradient is what comes "
         "back; a weight's is that times what came in, so all weights are about equally short.",
         "Compare the rows of the biases in the left map, the first layer's with the last one's.",

@@ -38,7 +38,7 @@ CONFUSED = {
     (APART, DEAD): "The loss rests at the same height. But here nothing is exactly zero in rows.",
     (APART, SORTED): "Sorted batches make a saw: near zero within a class. This loss is flat.",
     (APART, RATE): "No norm rises here, and the steps are of ordinary size.",
-    (GAIN, DEAD): "Close: hardly anything arrives in front. But tiny is not zero; look above the bars.",
+    (GAIN, DEAD): "Close: little arrives in front. But tiny is not zero; look above the bars.",
     (GAIN, APART): "The loss rests at the same height. But there, all layers move as in health.",
     (GAIN, UNSCALED): "There all gradients are short by one factor. Here the biases fade, layer "
     "by layer, towards the first.",
