@@ -273,11 +273,11 @@ def test_adagc_refuses_two_parameters_of_one_name():
 @pytest.mark.parametrize(
     ("kind", "argument", "match"),
     [
-        (ZClip, {"alpha": 1.5}, "alpha must be a number from 0 to 1"),
+        (ZClip, {"alpha": 1.5}, "alpha must be a number in .0, 1."),
         (ZClip, {"warmup_steps": 0}, "warmup_steps must be a whole number, 1 or more"),
         (ZClip, {"mode": "adaptive"}, "mode must be one of 'reciprocal', 'mean', 'max', got"),
         (AdaGC, {"lambda_rel": 0.9}, "lambda_rel must be a number that is finite and 1 or more"),
-        (AdaGC, {"beta": -0.1}, "beta must be a number from 0 to 1"),
+        (AdaGC, {"beta": -0.1}, "beta must be a number in .0, 1."),
         (AdaGC, {"warmup_steps": 2.5}, "warmup_steps must be a whole number"),
         (SkipSpikes, {"window": 19}, "window must be a whole number, 20 or more, got 19"),
     ],

@@ -72,6 +72,11 @@ class Rule(ABC):
         """Whether it can change a gradient at all: a bound of infinity only measures."""
         return isfinite(self.bound)
 
+    @property
+    def warmup(self) -> int:
+        """How many steps it treats otherwise at first, because it has not seen enough."""
+        return 0
+
     @classmethod
     def bounded(cls, bound: float) -> Self:
         """A rule of this kind with that bound, else as usual.
