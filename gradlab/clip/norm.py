@@ -119,7 +119,8 @@ def scale_all_(
         fires = factor.item() < 1 and total.item() > 0
         if fires:
             scale_([layer.gradient for layer in layers], factor)
-        return factor if fires else torch.ones_like(factor), torch.tensor(fires, device=total.device)
+        fired = torch.tensor(fires, device=total.device)
+        return factor if fires else torch.ones_like(factor), fired
     factor = factor.where(total.isfinite(), 1.0)
     scale_([layer.gradient for layer in layers], factor)
     fired = (factor < 1) & (total > 0)

@@ -71,7 +71,8 @@ class WhatIf:
             within = f", estimated from a sample, one element in up to {self.stride:,}"
         least, n = np.nanmin(self.coefficient, initial=1.0), len(self.steps)
         warm = min(self.clip.warmup, n)
-        first = f" ({f'the first {warm:,} of them' if warm < n else 'all'} its warm-up)" * (warm > 0)
+        which = f"the first {warm:,} of them" if warm < n else "all"
+        first = f" ({which} its warm-up)" if warm else ""
         return (
             f"WhatIf({self.clip}: fires in {self.fraction:.1%} of {n:,} steps{first}, "
             f"smallest coefficient {least:.3g}{within})"

@@ -193,7 +193,7 @@ def judge(
 
 
 def _deeds(clip: Rule, kept: float) -> tuple[str, str, str]:
-    """What a rule did that fired seldom, in between, nearly always; and kept so much of the norm."""
+    """What a rule did that fired seldom, in between, nearly always; ``kept``: of the norm."""
     if kept == 0:
         return "dropped the rare large gradients", "drops many steps", "dropped nearly every step"
     if clip.part == "everything":
