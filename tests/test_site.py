@@ -92,7 +92,7 @@ def settings_of(states):
 def stand(panel, states, choice, at):
     """Move a live panel to a setting of its page, as a hand would."""
     panel.reset()
-    controls = [(w, found) for w in panel.controls if (found := settings.control(w))]
+    controls = [(w, found) for w in panel.page_controls if (found := settings.control(w))]
     menus = [w for w, found in controls if found.kind != "slider"]
     for widget, k in zip(menus, choice["menus"], strict=True):
         widget.value = settings.control(widget).values[k]
@@ -174,7 +174,8 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
-    assert gallery.count("<svg") == 2  # without what was asked before
+    assert gallery.count("<svg") == 3  # the first one moves, too; without what was asked before
+    assert gallery.count("data-states") == 1
     assert len(first.panels) == 4
     assert "clamp takes the lower limit first" in text  # a hint of the exercise
     assert second.panels == []
@@ -345,7 +346,7 @@ def test_a_panel_knows_how_many_settings_its_page_shows(built):
         assert len(panel) == sum(state is not None for state in panel.states["states"])
 
 
-def test_bars_come_in_pairs_and_no_bracket_grows_with_its_exponent():
+def test_bars_come_in_pairs_no_bracket_grows_with_its_exponent_and_roots_have_a_sign():
     shown = formulas.mathml(r"\big(\lVert v\rVert^2 + |w|\big)^3")
     assert re.findall(r'form="(\w+)">&#x0(\w+);', shown) == [
         ("prefix", "2016"),
@@ -354,4 +355,5 @@ def test_bars_come_in_pairs_and_no_bracket_grows_with_its_exponent():
         ("postfix", "007C"),
     ]
     assert "minsize" not in shown
+    assert "√" in set(formulas.letters(formulas.mathml(r"\sqrt 2")))  # or no root is drawn
     assert set(formulas.letters(f"<p>q</p>{shown}")) == set("()+23‖|vw𝑣𝑤")

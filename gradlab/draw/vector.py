@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from PIL import Image
 
 POINTS = 72
 """Units per inch of the fragments' coordinates."""
@@ -27,6 +29,7 @@ _NOISE = re.compile(
 )
 _PLACES = re.compile(r' (?:d|x|y)="[^"]*"')  # and never a number in words
 _DIGITS = re.compile(r"(\.\d\d)\d+")
+_IMAGE = re.compile(r"data:image/png;base64,([^\"]+)")
 _SPACE = re.compile(r"\s+")
 _MARKER = re.compile(r'<use xlink:href="(#\w+)" x="([-.\d]+)" y="([-.\d]+)"([^>]*)/> ?')
 _APART = 4  # markers to a point, at most: more of them look the same
@@ -71,7 +74,17 @@ def _fragment(figure: Figure, artist: Artist) -> str:
     renderer.finalize()
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
     short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
-    return _once(_SPACE.sub(" ", short).strip())
+    return _IMAGE.sub(_lighter, _once(_SPACE.sub(" ", short).strip()))
+
+
+def _lighter(image: re.Match[str]) -> str:
+    """An image as JPEG where that halves it: a photograph, and no drawing."""
+    png, file = base64.b64decode(image[1]), io.BytesIO()
+    opened = Image.open(io.BytesIO(png)).convert("RGBA")
+    opened.convert("RGB").save(file, "JPEG", quality=85)
+    if 2 * len(file.getvalue()) > len(png) or opened.getextrema()[3] != (255, 255):
+        return image[0]
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _once(svg: str) -> str:

@@ -55,6 +55,11 @@ class Panel(Closing):
         self._follow()
 
     @property
+    def page_controls(self) -> Sequence[Any]:
+        """The controls that a static page moves; the others stand as these leave them."""
+        return self.controls
+
+    @property
     def readout(self) -> str:
         """What the panel shows, in words."""
         return self._readout

@@ -95,21 +95,26 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     places = [page.place for page in pages]
     in_formulas: set[str] = set()
     for page in pages:
-        file = f"{page.place.name}.ipynb"
-        here = {service: where.replace("{notebook}", file) for service, where in live.items()}
-        written = html(page, places, here)
+        written = html(page, places, _filled(live, page))
         _file(site / f"{page.place.name}.html", written)
         in_formulas.update(formulas.letters(written))
         for panel in page.panels:
             _file(site / panel.file, panel.script)
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)
     gallery = templates.get_template("index.html.j2")
-    _file(site / "index.html", gallery.render(pages=pages, gallery=_gallery(pages)))
+    panels, resources = _gallery(pages), {"live": _filled(live, pages[0])}
+    _file(site / "index.html", gallery.render(pages=pages, gallery=panels, resources=resources))
     _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
     shutil.copy(TEMPLATES / "panel.js", site)
     (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, _letters(pages)))
     (site / "formulas.woff").write_bytes(font.subset(font.FORMULAS, in_formulas))
     _file(site / _MARK, "")
+
+
+def _filled(live: Mapping[str, str], page: Page) -> dict[str, str]:
+    """Where a page's notebook runs in a kernel, by the name of the service."""
+    file = f"{page.place.name}.ipynb"
+    return {service: where.replace("{notebook}", file) for service, where in live.items()}
 
 
 def _gallery(pages: Sequence[Page]) -> list[tuple[Outline, list[Captured]]]:

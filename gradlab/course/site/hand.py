@@ -26,7 +26,7 @@ class Hand:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        found = [(widget, made) for widget in panel.controls if (made := control(widget))]
+        found = [(widget, made) for widget in panel.page_controls if (made := control(widget))]
         self.controls = [made for _, made in found]
         self._menus = [(widget, made) for widget, made in found if made.kind != "slider"]
         self._sliders = [(widget, made) for widget, made in found if made.kind == "slider"]
