@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import lab
 import makers
 from site_page import WIDTHS, apart, opened, press, ready, seen, violations
-from test_site import TESTS, cell, settings_of, stand, write
+from test_site import TESTS, cell, named, settings_of, write
 
 from gradlab.course.site.build import build
 
@@ -109,11 +109,10 @@ def compared(tab, number, name, states):
     some = random.Random(0).sample(every, min(20, len(every)))
     words, pictures = 0, []
     for choice, at, _ in some:
-        stand(panel, states, choice, at)
-        visible = iter(at)
-        sliders = [next(visible) if each else 0 for each in choice["sliders"]]
+        setting = named(states, choice, at)
+        panel.put(setting)
         section.evaluate(
-            "(s, at) => (s.panel.reset(at), s.panel.show())", [*choice["menus"], *sliders]
+            "(s, at) => (s.panel.reset(new Map(Object.entries(at))), s.panel.show())", setting
         )
         words += section.locator(".readout").text_content() == panel.readout
         live = Image.open(io.BytesIO(panel.picture.png)).convert("L")
