@@ -146,9 +146,7 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
 
 def test_the_main_slider_keeps_most_and_menus_keep_all():
     def slider(count):
-        return Control(
-            "slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0
-        )
+        return Control("slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0)
 
     offered = [settings.Choice((k,), (slider(90), slider(40))) for k in range(4)]
     kept = settings.chosen(offered, 600)
@@ -200,7 +198,7 @@ def test_sliders_move_in_a_browser_from_the_disk(built):
         assert slider.get_attribute("aria-valuetext") == "0"
         said = first.panels[0].states["readouts"][0]
         expect(panel.locator(".readout")).to_have_text(said)
-        assert press(page, panel, "ArrowRight") < 1000  # the figure is bench_site's
+        assert max(press(page, panel, "ArrowRight")) < 1000  # the figure is bench_site's
         expect(panel.locator(".readout")).not_to_have_text(said)
         slider.press("Home")
         page.wait_for_url("**/00_first.html#panel-0&step=0")

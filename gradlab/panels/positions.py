@@ -92,8 +92,9 @@ def labelled(widgets: Iterable[Any]) -> dict[str, Any]:
 
     Of two with one label, it is the one that can be seen.
     """
-    found = [(made.kind == "slider", _seen(w), made.label, w) for w in widgets if (made := control(w))]
-    return {label: widget for *_, label, widget in sorted(found, key=lambda each: each[:2])}
+    found = [(widget, made) for widget in widgets if (made := control(widget))]
+    found.sort(key=lambda each: (each[1].kind == "slider", each[0].layout.display != "none"))
+    return {made.label: widget for widget, made in found}
 
 
 def move(widget: Any, wanted: object) -> None:
@@ -105,10 +106,6 @@ def move(widget: Any, wanted: object) -> None:
     now = control(widget)
     assert now is not None
     widget.value = now.values[now.place(wanted)]
-
-
-def _seen(widget: Any) -> bool:
-    return bool(widget.layout.display != "none")
 
 
 def _slider(widget: Any) -> Control:
