@@ -78,7 +78,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     first = write(folder / "00_first.ipynb", *LESSON)
     second = write(folder / "01_second.ipynb", cell("markdown", "# And <then>?"), cell("code", "1"))
-    pages = build([first, second], folder / "site", live={"Binder": "live/{notebook}"}, jobs=2)
+    live = {"Binder": "live/{notebook}", "Colab": "there/{notebook}#{cell}"}
+    pages = build([first, second], folder / "site", live=live, jobs=2)
     return folder / "site", pages
 
 
@@ -170,6 +171,7 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "said True" in text
     assert "for the tests alone" not in text
     assert "live/00_first.ipynb" in text
+    assert f'"there/00_first.ipynb#{LESSON[2]["id"]}"' in text  # at the cell of a panel
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
