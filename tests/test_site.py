@@ -104,7 +104,7 @@ def stand(panel, states, choice, at):
     panel.settle()
 
 
-@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages"])
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "rules"])
 def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
     panel.page_settings = 60
