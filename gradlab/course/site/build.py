@@ -37,7 +37,8 @@ def build(
         notebooks: files, in the order of the course; their names must differ.
         folder: where the site goes.
         live: where a notebook runs in a kernel, by the name of the service: addresses in which
-            ``{notebook}`` stands for the name of its file. None: pages have no such link.
+            ``{notebook}`` stands for the name of its file, and ``{cell}`` for the id of the cell of
+            a panel. None: pages have no such link.
         jobs: kernels at a time, 1 or more.
 
     Returns:
