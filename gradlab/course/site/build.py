@@ -71,12 +71,14 @@ def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
     """Every notebook, run; the first error ends the others."""
     processes = Processes()
     with ThreadPoolExecutor(jobs) as threads:
-        found = [threads.submit(_page, path, temporary, processes) for path in notebooks]
+        # the longest first, so that none runs alone at the end; most stored pictures, most panels
+        longest = sorted(notebooks, key=lambda path: path.stat().st_size, reverse=True)
+        found = {path: threads.submit(_page, path, temporary, processes) for path in longest}
         try:
-            done, waiting = wait(found, return_when=FIRST_EXCEPTION)
+            done, waiting = wait(found.values(), return_when=FIRST_EXCEPTION)
             for page in done if waiting else ():
                 page.result()  # one of them raises
-            return [page.result() for page in found]
+            return [found[path].result() for path in notebooks]
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             processes.stop()
