@@ -1,5 +1,6 @@
 """What all tests share: one seed, a device, deterministic Hypothesis, and a browser or a reason."""
 
+import gc
 import os
 
 import hypothesis
@@ -23,6 +24,12 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest: the browser, then the notebooks."""
     items.sort(key=lambda item: (item.get_closest_marker("browser") is None, item.path.suffix))
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays: whoever collects garbage need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):

@@ -73,6 +73,7 @@ def test_a_claim_says_what_it_claims_by_which_rule_and_experiment(claim):
     assert claim.experiment in lessons.experiments()
 
 
+@pytest.mark.once
 def test_a_verdict_comes_with_its_numbers_and_their_source(claim):
     verdict = claim.verdict(recorded(claim.experiment))
     assert re.search(r"\d", verdict.because)
@@ -94,6 +95,7 @@ def test_a_verdict_needs_no_other_runs_than_those_that_its_claim_names(claim):
     assert 0 < len(claim.verdict(records).records) <= len(records)
 
 
+@pytest.mark.once
 def test_a_cut_off_can_be_moved(claim):
     verdict = claim.verdict(recorded(claim.experiment))
     assert list(verdict.nearby) == list(claim.cutoffs)

@@ -189,6 +189,7 @@ def test_sweep_refuses_a_name_that_is_none(swept, capsys):
     assert "there is no experiment 'doubled', only: " in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_sweep_records_beside_and_refuses_to_begin_again(swept, capsys):
     """With real worker processes, and the progress on a screen that is none."""
     assert cli.main(["sweep", "double", "--budget=ci", "--workers=2"]) == 0
@@ -201,6 +202,7 @@ def test_sweep_records_beside_and_refuses_to_begin_again(swept, capsys):
     assert sweep.read(swept / "double.jsonl") == records
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("workers", [[], ["--workers=2"]])
 def test_the_recorded_command_makes_the_records_again(swept, monkeypatch, workers):
     threads = sweep.Experiment("threads", "", sweeping.seeds(3), sweeping.threads)
@@ -263,6 +265,7 @@ def test_sweep_says_where_a_file_cannot_be(swept, capsys):
     assert "nowhere/a.jsonl" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_claims_prints_the_ledger(capsys):
     assert cli.main(["claims"]) == 0
     printed = capsys.readouterr().out
@@ -270,6 +273,7 @@ def test_claims_prints_the_ledger(capsys):
     assert printed.splitlines()[-1].startswith(f"{len(STATEMENTS)} claims: ")
 
 
+@pytest.mark.once
 def test_claims_prints_one_of_them(capsys):
     assert cli.main(["claims", "S1-4"]) == 0
     printed = capsys.readouterr().out

@@ -6,6 +6,8 @@ import pytest
 
 from gradlab.course import notebooks
 
+pytestmark = pytest.mark.once
+
 START, CLIP = notebooks.FIRST, "02_clipping.ipynb"
 
 

@@ -340,6 +340,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("code", ENDLESS.values(), ids=ENDLESS)
 def test_an_endless_loop_is_stopped(code: str) -> None:
     threads = threading.active_count()
@@ -351,6 +352,7 @@ def test_an_endless_loop_is_stopped(code: str) -> None:
     assert threading.active_count() == threads
 
 
+@pytest.mark.once
 def test_a_call_that_cannot_be_stopped_is_left_behind_and_said_to_be() -> None:
     result = by_value.check(written("def clip_by_value(g, c):\n    time.sleep(2.5)"))
     assert result.finding.law is STOPS
@@ -361,6 +363,7 @@ def test_a_call_that_cannot_be_stopped_is_left_behind_and_said_to_be() -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.once
 def test_a_slow_function_is_checked_on_fewer_inputs() -> None:
     code = """
         def clip_by_value(g, c):
@@ -372,6 +375,7 @@ def test_a_slow_function_is_checked_on_fewer_inputs() -> None:
     assert 1 <= result.tried <= 12
 
 
+@pytest.mark.once
 def test_a_check_works_on_another_thread() -> None:
     results = []
     thread = threading.Thread(
@@ -410,6 +414,7 @@ def test_what_a_function_prints_is_shown_for_the_counterexample_only(capsys) -> 
     assert "  printed   largest 1.5" in repr(result)
 
 
+@pytest.mark.once
 def test_other_threads_keep_printing_during_a_check(capsys) -> None:
     code = "def clip_by_value(g, c):\n    print('mine')\n    while True: pass"
     thread = threading.Timer(0.3, print, args=["theirs"])
@@ -458,6 +463,7 @@ def test_a_check_is_the_same_under_another_default_dtype_and_without_grad() -> N
         torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.once
 def test_hypothesis_comes_with_the_first_check_and_leaves_no_folder(tmp_path) -> None:
     (tmp_path / "mine.py").write_text("SIZE = 12345\ndef clip_by_value(g, c):\n    return g\n")
     code = (

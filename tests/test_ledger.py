@@ -15,6 +15,8 @@ from gradlab.course.claims.sources import SOURCES, STATEMENTS
 from gradlab.course.sweep import Experiment, journal
 from gradlab.course.sweep.records import Records, Row
 
+pytestmark = pytest.mark.once
+
 CLAIMS, EXPERIMENTS = lessons.claims(), lessons.experiments()
 
 

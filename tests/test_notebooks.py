@@ -179,6 +179,7 @@ Panel([ipywidgets.IntSlider()])
 """
 
 
+@pytest.mark.once
 def test_a_refreshed_notebook_holds_pictures_and_words_and_is_the_same_every_time(tmp_path):
     path = stored(tmp_path / "panel.ipynb", new_code_cell(PANEL, metadata={"scrolled": True}))
     versions = []
@@ -208,6 +209,7 @@ def test_a_picture_loses_its_margins_and_keeps_its_pixels():
     assert again.tobytes() == drawn.tobytes()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
@@ -226,6 +228,7 @@ def test_a_notebook_that_must_not_be_stored_stays_as_it_was(tmp_path, source, co
     assert path.read_bytes() == before
 
 
+@pytest.mark.once
 def test_a_notebook_over_its_budget_is_a_failure(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(refresh_notebooks, "MAX_SECONDS", 0.0)
     monkeypatch.setattr(refresh_notebooks, "MAX_GIGABYTES", 0.001)

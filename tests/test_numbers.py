@@ -22,6 +22,8 @@ from gradlab.course import data, models, sweep
 from gradlab.course.lessons.pruning.questions import AMOUNTS
 from gradlab.course.lessons.spikes import detector, language, runs, treatments
 
+pytestmark = pytest.mark.once
+
 NOTEBOOKS = sorted(refresh_notebooks.NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

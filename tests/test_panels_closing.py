@@ -103,6 +103,7 @@ def test_no_kind_of_panel_leaves_widgets_when_its_cell_runs_again(kernel):
         assert kernel.run("live()") == widgets, code
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_forty_runs_of_a_cell_take_less_memory_than_ten_panels_that_stay(kernel):
     """What an allocator keeps for itself comes in pieces of the size of a few panels."""

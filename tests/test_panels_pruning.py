@@ -314,6 +314,7 @@ def test_a_run_that_failed_is_not_hidden(name):
         getattr(pruning, f"{name}_panel")(failed)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["importance", "gap", "sensitivity", "speed"])
 def test_a_panel_on_records_comes_back_to_its_start(records, name):
     panel = getattr(pruning, f"{name}_panel")(records)

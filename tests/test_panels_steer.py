@@ -157,13 +157,15 @@ def test_every_slider_moves_picture_and_words_and_reset_brings_all_back():
     start, weight = state(panel), model[0].weight.clone()
     controls = [panel.learning_rate, panel.thresholds["max_norm"], panel.position]
     for slider in controls:
-        log = slider is not panel.position
+        log, before = slider is not panel.position, start
         for end in (slider.min, slider.max):
-            value, before = (10**end if log else end), state(panel)
+            value = 10**end if log else end
             if slider.value == value:
                 continue
             slider.value = value
-            assert all(a != b for a, b in zip(state(panel), before, strict=True))
+            now = state(panel)
+            assert all(a != b for a, b in zip(now, before, strict=True))
+            before = now
         panel.reset()
         assert state(panel) == start
     panel.rewind(2)

@@ -88,6 +88,7 @@ def test_the_pre_commit_hook_is_make_check():
     assert (repo["repo"], hook["language"], hook["entry"]) == ("local", "system", "make check")
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not shutil.which("git"), reason="pre-commit needs git")
 def test_pre_commit_runs_the_hook_offline_and_stops_a_commit_that_fails_it(tmp_path):
     shutil.copy(ROOT / ".pre-commit-config.yaml", tmp_path)
@@ -186,7 +187,8 @@ def test_make_site_links_to_live_kernels_where_it_knows_the_repository(tmp_path)
     linked = make("--dry-run", "site", f"VENV={tmp_path}/venv", "GITHUB=a/b")
     export, colab = linked.splitlines()[-2:]
     assert "Binder=https://mybinder.org/v2/gh/a/b/HEAD?" in export
-    assert "Colab=https://colab.research.google.com/github/a/b/blob/gh-pages/colab/" in export
+    colabs = "Colab=https://colab.research.google.com/github/a/b/blob/gh-pages/colab/"
+    assert f"{colabs}{{notebook}}#scrollTo={{cell}}'" in export
     assert colab.endswith("python tests/for_colab.py a/b build/site/colab")
 
 
@@ -268,6 +270,7 @@ def test_every_package_says_what_it_is_and_every_public_name_is_documented():
             assert one.__doc__ or not callable(one), f"{package.__name__}.{name}"
 
 
+@pytest.mark.once
 def test_who_imports_the_instrument_gets_nothing_of_the_course():
     rooms = ["clip", "histogram", "panels", "prune", "recording", "report", "training"]
     program = f"import sys; from gradlab import {', '.join(rooms)}; print(*sys.modules)"

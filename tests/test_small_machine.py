@@ -7,6 +7,8 @@ import sys
 import pytest
 import small_machine
 
+pytestmark = pytest.mark.once
+
 SCRIPT = small_machine.__file__
 TOO_MUCH = f"b'x' * {small_machine.MEMORY}"
 

@@ -79,6 +79,7 @@ def test_the_file_is_strict_json_line_by_line_provenance_first(run, path):
     assert all(list(other) == sorted(other) for other in others)
 
 
+@pytest.mark.once
 def test_the_provenance_of_an_experiment_of_ones_own_names_the_call_that_measures(run, path):
     (provenance,) = run().provenance
     call = re.fullmatch(
@@ -91,6 +92,7 @@ def test_the_provenance_of_an_experiment_of_ones_own_names_the_call_that_measure
     assert provenance.command == call[0].replace("'ci'", "'ci', workers=2")
 
 
+@pytest.mark.once
 def test_the_provenance_of_a_script_names_its_file_and_not_where_it_lies(tmp_path):
     script, path = tmp_path / "mine.py", tmp_path / "records.jsonl"
     script.write_text(
@@ -132,6 +134,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.once
 @given(json_values)
 def test_what_is_written_reads_as_it_was(value):
     written = plain.line(value)
@@ -187,6 +190,7 @@ def test_a_failed_run_is_a_record_and_is_not_made_again(run):
     assert run(failing, resume=True) == records
 
 
+@pytest.mark.once
 def test_a_process_that_dies_costs_one_run_and_another_takes_its_place(path):
     cells = [{"seed": n} for n in (4, 8, 5, 9, 10)]
     failing = experiment(sweeping.fail, lambda budget: cells)
@@ -215,6 +219,7 @@ def test_processes_that_cannot_begin_stop_the_sweep_and_nothing_is_recorded(path
 # Crashes
 
 
+@pytest.mark.once
 def test_killed_ten_times_a_sweep_loses_nothing_and_repeats_nothing(tmp_path):
     count, log, path = 400, tmp_path / "log", tmp_path / "slow.jsonl"
     # Without torch, whose import would take most of the test: what is left is the sweep's own.
@@ -268,6 +273,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.002)
 
 
+@pytest.mark.once
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_the_sweep_that_started_them(tmp_path, how):

@@ -8,6 +8,8 @@ import pytest
 import refresh_teaching
 from refresh_teaching import ROOT
 
+pytestmark = pytest.mark.once
+
 OUTLINES = refresh_teaching.outlines()
 each_notebook = pytest.mark.parametrize("outline", OUTLINES, ids=lambda outline: outline.name)
 

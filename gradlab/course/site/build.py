@@ -37,7 +37,8 @@ def build(
         notebooks: files, in the order of the course; their names must differ.
         folder: where the site goes.
         live: where a notebook runs in a kernel, by the name of the service: addresses in which
-            ``{notebook}`` stands for the name of its file. None: pages have no such link.
+            ``{notebook}`` stands for the name of its file, and ``{cell}`` for the id of the cell of
+            a panel. None: pages have no such link.
         jobs: kernels at a time, 1 or more.
 
     Returns:
@@ -70,12 +71,14 @@ def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
     """Every notebook, run; the first error ends the others."""
     processes = Processes()
     with ThreadPoolExecutor(jobs) as threads:
-        found = [threads.submit(_page, path, temporary, processes) for path in notebooks]
+        # the longest first, so that none runs alone at the end; most stored pictures, most panels
+        longest = sorted(notebooks, key=lambda path: path.stat().st_size, reverse=True)
+        found = {path: threads.submit(_page, path, temporary, processes) for path in longest}
         try:
-            done, waiting = wait(found, return_when=FIRST_EXCEPTION)
+            done, waiting = wait(found.values(), return_when=FIRST_EXCEPTION)
             for page in done if waiting else ():
                 page.result()  # one of them raises
-            return [page.result() for page in found]
+            return [found[path].result() for path in notebooks]
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             processes.stop()

@@ -9,8 +9,9 @@ from typing import Any
 
 from traitlets import TraitError
 
-from gradlab.course.site.settings import Choice, control
+from gradlab.course.site.settings import Choice
 from gradlab.panels.panel import Panel
+from gradlab.panels.positions import control
 
 _CHOICES = 64  # ways in which menus stand together, at most
 

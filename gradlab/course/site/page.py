@@ -84,7 +84,8 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
     Args:
         page: the notebook and its panels.
         places: all pages of the course, in order; this one among them.
-        live: addresses where the notebook runs in a kernel, by the name of the service.
+        live: addresses where the notebook runs in a kernel, by the name of the service;
+            ``{cell}`` stands for the id of a panel's cell.
     """
     number = places.index(page.place)
     lesson = _lesson(page.notebook)
