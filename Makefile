@@ -8,7 +8,7 @@ ARGS ?=
 # The repository on GitHub that holds the course, as owner/name: `make site` links to Binder and Colab.
 GITHUB ?=
 LIVE = --live 'Binder=https://mybinder.org/v2/gh/$(GITHUB)/HEAD?urlpath=lab/tree/notebooks/{notebook}' \
-	--live 'Colab=https://colab.research.google.com/github/$(GITHUB)/blob/gh-pages/colab/{notebook}'
+	--live 'Colab=https://colab.research.google.com/github/$(GITHUB)/blob/gh-pages/colab/{notebook}\#scrollTo={cell}'
 RUN := $(VENV)/bin/
 RUN_OLDEST := $(OLDEST)/bin/
 # Two processes, a file at a time: the cells of a notebook need their order, in one kernel. Side by

@@ -20,15 +20,19 @@ def positive(name: str, value: object, *, may_be_inf: bool = False) -> float:
     raise ValueError(f"{name} must be a number in {allowed}, got {value!r}")
 
 
-def within(name: str, value: object, low: float, high: float = inf) -> float:
-    """``value`` as a finite float from ``low`` to ``high``, both included.
+def within(
+    name: str, value: object, low: float, high: float = inf, *, below: bool = False
+) -> float:
+    """``value`` as a finite float from ``low`` to ``high``, both included; or ``below`` ``high``.
 
     Raises:
         ValueError: it is none.
     """
-    if _is_number(value) and isfinite(value) and low <= value <= high:
-        return float(value)
+    inside = _is_number(value) and isfinite(value) and low <= value <= high
+    if inside and not (below and value == high):
+        return float(value)  # type: ignore[arg-type]
     allowed = f"from {low:g} to {high:g}" if high < inf else f"that is finite and {low:g} or more"
+    allowed = f"in [{low:g}, {high:g})" if below else allowed
     raise ValueError(f"{name} must be a number {allowed}, got {value!r}")
 
 

@@ -24,10 +24,14 @@ LINK = re.compile(r"\]\((\d\d_\w+\.ipynb)\)")
 
 
 def for_colab(notebook, repository):
-    """A copy of a notebook that installs the course first, and links to the others in Colab."""
+    """A copy of a notebook that installs the course first, and links to the others in Colab.
+
+    Colab takes the name of a cell, to which an address scrolls, from its metadata.
+    """
     copy = nbformat.from_dict(notebook)
     there = f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/colab"
     for cell in copy.cells:
+        cell.metadata["id"] = cell.id
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(rf"]({there}/\1)", cell.source)
     install = INSTALL.format(repository=repository, packages=" ".join(MISSING))

@@ -35,6 +35,12 @@ def test_a_number_outside_its_range_is_refused(value):
         arguments.within("x", value, 0, 1)
 
 
+def test_the_end_of_a_range_can_be_left_out():
+    assert arguments.within("x", 0.99, 0, 1, below=True) == 0.99
+    with pytest.raises(ValueError, match=r"^x must be a number in \[0, 1\), got 1$"):
+        arguments.within("x", 1, 0, 1, below=True)
+
+
 @pytest.mark.parametrize("value", [0, 5, 2.0, True, "2", None])
 def test_a_whole_number_outside_its_range_is_refused(value):
     with pytest.raises(ValueError, match=f"^n must be a whole number from 1 to 4, got {value!r}"):

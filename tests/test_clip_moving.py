@@ -51,7 +51,7 @@ def fed(rule, norms, nonfinite=None):
 
 
 def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
-    """Kumar et al. 2025: the norm that is left, as in their code."""
+    """Kumar et al. 2025: the norm that is left, as in their zclip/zclip.py (1acb085)."""
     seen, mean, variance = [], None, None
     for norm in norms:
         if mean is None:
@@ -72,7 +72,7 @@ def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
 
 
 def adagc(norms, lambda_rel, beta, warmup_steps, lambda_abs):
-    """Wang et al. 2025, Algorithm 1: the norms that are left of the layers."""
+    """Wang et al. 2025, Algorithm 1, as pytorch-optimizer's AdaGC: the norms left of layers."""
     average = [math.inf] * norms.shape[1]
     for step, row in enumerate(norms, start=1):
         if step < warmup_steps:
@@ -87,7 +87,7 @@ def adagc(norms, lambda_rel, beta, warmup_steps, lambda_abs):
 
 
 def skipped(norms, sigma_factor, window):
-    """OLMo-core's SkipStepOptimizer, by the norm alone: whether the step is skipped."""
+    """OLMo-core's SkipStepOptimizer (a14de85), by the norm alone: whether the step is skipped."""
     seen = []
     for norm in norms:
         seen = [*seen, norm][-(window + 1) :]
@@ -273,11 +273,11 @@ def test_adagc_refuses_two_parameters_of_one_name():
 @pytest.mark.parametrize(
     ("kind", "argument", "match"),
     [
-        (ZClip, {"alpha": 1.5}, "alpha must be a number from 0 to 1"),
+        (ZClip, {"alpha": 1.5}, "alpha must be a number in .0, 1."),
         (ZClip, {"warmup_steps": 0}, "warmup_steps must be a whole number, 1 or more"),
         (ZClip, {"mode": "adaptive"}, "mode must be one of 'reciprocal', 'mean', 'max', got"),
         (AdaGC, {"lambda_rel": 0.9}, "lambda_rel must be a number that is finite and 1 or more"),
-        (AdaGC, {"beta": -0.1}, "beta must be a number from 0 to 1"),
+        (AdaGC, {"beta": -0.1}, "beta must be a number in .0, 1."),
         (AdaGC, {"warmup_steps": 2.5}, "warmup_steps must be a whole number"),
         (SkipSpikes, {"window": 19}, "window must be a whole number, 20 or more, got 19"),
     ],

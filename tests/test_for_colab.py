@@ -32,6 +32,7 @@ def test_every_notebook_is_there_and_says_the_same_after_its_first_cell(copies):
         assert '"git+https://github.com/owner/name"' in install.source
         there = "(https://colab.research.google.com/github/owner/name/blob/gh-pages/colab/"
         assert [cell.source.replace(there, "(") for cell in lesson] == [c.source for c in stored]
+        assert [cell.metadata.id for cell in lesson] == [cell.id for cell in stored]
         assert [cell.get("outputs") for cell in lesson] == [cell.get("outputs") for cell in stored]
 
 

@@ -160,11 +160,8 @@ def preview():
 
 def drawn(preview):
     """The pictures below the originals, (rows, n, h, w, c)."""
-    sheet, pitch = np.asarray(preview.sheet.image.get_array()), 17
-    rows = [
-        [sheet[r : r + 16, c : c + 16] for c in range(0, 4 * pitch, pitch)] for r in (0, 17, 34)
-    ]
-    return np.array(rows)
+    rows = preview.sheet.images
+    return np.array([[np.asarray(image.get_array()) for image in row] for row in rows])
 
 
 def test_a_preview_without_strength_shows_the_pictures_themselves(preview):

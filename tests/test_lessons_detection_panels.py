@@ -62,7 +62,11 @@ def test_a_set_without_pictures_is_refused():
         detection.sees_panel(models.detector(4), {})
 
 
-@pytest.mark.parametrize("asked", [{"picture": 6}, {"overlap": 0.52}], ids=["picture", "overlap"])
+@pytest.mark.parametrize(
+    "asked",
+    [{"picture": 6}, {"score": 0.03}, {"overlap": 0.52}],
+    ids=["picture", "score", "overlap"],
+)
 def test_a_start_that_is_not_there_is_refused(asked):
     with pytest.raises(ValueError, match=f"{next(iter(asked))} must be"):
         detection.sees_panel(models.detector(4), {"faces": data.composites("test", 6)}, **asked)

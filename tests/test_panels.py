@@ -101,6 +101,34 @@ def test_reset_brings_back_the_first_picture_and_words(model):
     assert (panel.readout, panel.picture.png) == first
 
 
+def test_put_moves_controls_by_what_stands_beside_them(model):
+    panel = panels.threshold(model)
+    assert panel.put({"max_norm": 0.0123, "clip": "by norm"}) is panel  # menus first
+    step = 10**panel.threshold.step
+    assert 0.0123 / step < panel.threshold.value < 0.0123 * step
+    shown = format(panel.threshold.value, ".3g")
+    panel.threshold.value *= 1.5 * step
+    said = panel.readout
+    assert panel.put({"max_norm": shown}).readout != said
+    assert format(panel.threshold.value, ".3g") == shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"colour": "red"}, "label of a control must be one of 'show', .*, got 'colour'"),
+        ({"clip": "by luck"}, "clip must be one of 'by value', .*'by norm', got 'by luck'"),
+        ({"clip": "by norm", "max_norm": -1}, "max_norm must be a number from .* to .*, got -1"),
+    ],
+)
+def test_put_refuses_what_a_panel_does_not_have_and_leaves_it_as_it_was(model, settings, message):
+    panel = panels.threshold(model)
+    before = panel.readout
+    with pytest.raises(ValueError, match=message):
+        panel.put(settings)
+    assert panel.readout == before
+
+
 def test_the_picture_holds_the_shares_that_the_histogram_counted(model):
     panel = panels.threshold(model)
     after = panel.bars.after.get_data()

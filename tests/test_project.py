@@ -190,7 +190,8 @@ def test_make_site_links_to_live_kernels_where_it_knows_the_repository(tmp_path)
     linked = make("--dry-run", "site", f"VENV={tmp_path}/venv", "GITHUB=a/b")
     export, colab = linked.splitlines()[-2:]
     assert "Binder=https://mybinder.org/v2/gh/a/b/HEAD?" in export
-    assert "Colab=https://colab.research.google.com/github/a/b/blob/gh-pages/colab/" in export
+    colabs = "Colab=https://colab.research.google.com/github/a/b/blob/gh-pages/colab/"
+    assert f"{colabs}{{notebook}}#scrollTo={{cell}}'" in export
     assert colab.endswith("python tests/for_colab.py a/b build/site/colab")
 
 

@@ -26,8 +26,8 @@ def test_the_cell_that_a_question_names_teaches_its_answer(asked):
     assert " ".join(asked["shown"].split()) in taught
 
 
-def test_the_quiz_has_24_questions_on_every_lesson_each_on_another_cell():
-    assert len(QUIZ) == 24
+def test_the_quiz_has_25_questions_on_every_lesson_each_on_another_cell():
+    assert len(QUIZ) == 25
     assert all(asked["ask"].endswith("?") and asked["answer"].endswith(".") for asked in QUIZ)
     assert max(Counter((asked["notebook"], asked["cell"]) for asked in QUIZ).values()) == 1
     lessons = {path.stem for path in refresh_notebooks.NOTEBOOKS.glob("*.ipynb")}

@@ -1,6 +1,7 @@
 """What another rule would have done, against really clipping the same gradients."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -316,6 +317,27 @@ def test_a_rule_is_judged_by_how_often_it_fired(fires, word):
     assert found.fraction == fires / 100
     assert ("normalised gradient descent" in found.because) == (word == "step-size limiter")
     assert f"{fires / 100:.1%} of 100 steps" in repr(found)
+
+
+def test_a_rule_on_parts_is_judged_by_what_it_left_of_the_norm():
+    def judged(rule, left):
+        return judge(np.ones(9), np.ones(9, bool), rule, coefficient=np.full(9, left))
+
+    assert judged(clip.ByValue(1.0), 0.999).word == "in between"
+    assert judged(clip.ByValue(1.0), 0.2).word == "step-size limiter"
+    assert judged(clip.ByNorm(1.0), 0.999).word == "step-size limiter"  # it sets the norm itself
+    said = "it cut single layers at nearly every step; 20.0% of the norm was left"
+    assert said in judged(clip.PerLayer(1.0), 0.2).because
+    assert "dropped nearly every step" in judged(clip.SkipSpikes(), 0.0).because
+
+
+def test_a_what_if_says_how_much_of_it_is_warm_up():
+    some = {"total_norm": np.ones(20), "layer_norms": np.ones((20, 1))}
+    run = replace(RECORDED, layers=("w",), **some)
+    assert "of 20 steps (all its warm-up)" in repr(run.what_if(clip.AdaGC()))
+    assert "(the first 4 of them its warm-up)" in repr(run.what_if(clip.AdaGC(warmup_steps=5)))
+    assert "(the first 19 of them its warm-up)" in repr(run.what_if(clip.SkipSpikes(window=20)))
+    assert "warm-up" not in repr(run.what_if(clip.ByNorm(1.0)))
 
 
 def test_only_finite_steps_are_judged():

@@ -24,6 +24,7 @@ from gradlab.cli import main
 from gradlab.course.site import capture, formulas, settings
 from gradlab.course.site.build import build
 from gradlab.course.site.states import Captured
+from gradlab.panels.positions import Control
 
 RAISES = """
 import ipywidgets
@@ -77,7 +78,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     first = write(folder / "00_first.ipynb", *LESSON)
     second = write(folder / "01_second.ipynb", cell("markdown", "# And <then>?"), cell("code", "1"))
-    pages = build([first, second], folder / "site", live={"Binder": "live/{notebook}"}, jobs=2)
+    live = {"Binder": "live/{notebook}", "Colab": "there/{notebook}#{cell}"}
+    pages = build([first, second], folder / "site", live=live, jobs=2)
     return folder / "site", pages
 
 
@@ -89,22 +91,22 @@ def settings_of(states):
             yield choice, at, states["states"][choice["first"] + k]
 
 
-def stand(panel, states, choice, at):
-    """Move a live panel to a setting of its page, as a hand would."""
-    panel.reset()
-    controls = [(w, found) for w in panel.controls if (found := settings.control(w))]
-    menus = [w for w, found in controls if found.kind != "slider"]
-    for widget, k in zip(menus, choice["menus"], strict=True):
-        widget.value = settings.control(widget).values[k]
-    sliders = [w for w, found in controls if found.kind == "slider"]
-    visible = [(w, each) for w, each in zip(sliders, choice["sliders"], strict=True) if each]
-    for (widget, (scale, _)), k in zip(visible, at, strict=True):
-        found = settings.control(widget)
-        widget.value = found.values[found.names.index(states["scales"][scale][k])]
-    panel.settle()
+def named(states, choice, at):
+    """A setting by the labels that can be seen, as a page names it."""
+    sliders = [each for each in states["controls"] if each["kind"] == "slider"]
+    menus = [each for each in states["controls"] if each["kind"] != "slider"]
+    setting = {
+        menu["label"]: menu["names"][k]
+        for n, (menu, k) in enumerate(zip(menus, choice["menus"], strict=True))
+        if n not in choice["hidden"]
+    }
+    visible = [(s, scale[0]) for s, scale in zip(sliders, choice["sliders"], strict=True) if scale]
+    for (slider, scale), k in zip(visible, at, strict=True):
+        setting[slider["label"]] = states["scales"][scale][k]
+    return setting
 
 
-@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages"])
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "rules"])
 def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
     panel.page_settings = 60
@@ -114,7 +116,7 @@ def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     shown = [each for each in settings_of(states) if each[2]]
     assert len(shown) > 3
     for choice, at, state in random.Random(0).sample(shown, min(20, len(shown))):
-        stand(panel, states, choice, at)
+        assert panel.put(named(states, choice, at)) is panel
         assert states["readouts"][state[-1]] == panel.readout
         layers = [table[k] for table, k in zip(states["parts"], state[:-1], strict=True)]
         assert layers == list(panel.picture.layers)
@@ -137,7 +139,7 @@ def test_fragments_are_svg_and_keep_their_letters():
 
 @pytest.mark.parametrize("start", [0, 3, 6])
 def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
-    whole = settings.Control("slider", "x", tuple("abcdefg"), tuple(range(7)), start)
+    whole = Control("slider", "x", tuple("abcdefg"), tuple(range(7)), start)
     thin = whole.thinned()
     assert {0, 6, start} <= set(thin.values) < set(whole.values)
     assert thin.values[thin.start] == start
@@ -145,9 +147,7 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
 
 def test_the_main_slider_keeps_most_and_menus_keep_all():
     def slider(count):
-        return settings.Control(
-            "slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0
-        )
+        return Control("slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0)
 
     offered = [settings.Choice((k,), (slider(90), slider(40))) for k in range(4)]
     kept = settings.chosen(offered, 600)
@@ -171,10 +171,12 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "said True" in text
     assert "for the tests alone" not in text
     assert "live/00_first.ipynb" in text
+    assert f'"there/00_first.ipynb#{LESSON[2]["id"]}"' in text  # at the cell of a panel
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
-    assert gallery.count("<svg") == 2  # without what was asked before
+    assert gallery.count("<svg") == 3  # the first one moves, too; without what was asked before
+    assert gallery.count("data-states") == 1
     assert len(first.panels) == 4
     assert "clamp takes the lower limit first" in text  # a hint of the exercise
     assert second.panels == []
@@ -199,13 +201,22 @@ def test_sliders_move_in_a_browser_from_the_disk(built):
         assert slider.get_attribute("aria-valuetext") == "0"
         said = first.panels[0].states["readouts"][0]
         expect(panel.locator(".readout")).to_have_text(said)
-        assert press(page, panel, "ArrowRight") < 1000  # the figure is bench_site's
+        assert max(press(page, panel, "ArrowRight")) < 1000  # the figure is bench_site's
         expect(panel.locator(".readout")).not_to_have_text(said)
         slider.press("Home")
-        page.wait_for_url("**/00_first.html#panel-0=0")
+        page.wait_for_url("**/00_first.html#panel-0&step=0")
         page.reload()  # a link opens a panel where one left it
         ready(page, 0)
         assert slider.input_value() == "0"
+        page.evaluate("location.hash = 'panel-0&step=3'")
+        expect(slider).to_have_value("3")
+        live = makers.PANELS["race"]()
+        exec(panel.locator(".line code").text_content(), {"_": live})
+        expect(panel.locator(".readout")).to_have_text(live.readout)
+        page.go_back()
+        expect(slider).to_have_value("0")
+        panel.get_by_role("button", name="Reset").click()
+        expect(panel.locator(".readout")).to_have_text(makers.PANELS["race"]().readout)
         assert troubles == []
 
 
@@ -345,7 +356,7 @@ def test_a_panel_knows_how_many_settings_its_page_shows(built):
         assert len(panel) == sum(state is not None for state in panel.states["states"])
 
 
-def test_bars_come_in_pairs_and_no_bracket_grows_with_its_exponent():
+def test_bars_come_in_pairs_no_bracket_grows_with_its_exponent_and_roots_have_a_sign():
     shown = formulas.mathml(r"\big(\lVert v\rVert^2 + |w|\big)^3")
     assert re.findall(r'form="(\w+)">&#x0(\w+);', shown) == [
         ("prefix", "2016"),
@@ -354,4 +365,5 @@ def test_bars_come_in_pairs_and_no_bracket_grows_with_its_exponent():
         ("postfix", "007C"),
     ]
     assert "minsize" not in shown
+    assert "√" in set(formulas.letters(formulas.mathml(r"\sqrt 2")))  # or no root is drawn
     assert set(formulas.letters(f"<p>q</p>{shown}")) == set("()+23‖|vw𝑣𝑤")

@@ -26,8 +26,8 @@ def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
         default=[],
         type=_service,
         metavar="NAME=ADDRESS",
-        help="where a notebook runs in a kernel; {notebook} stands for the name of its file; may "
-        "be given several times",
+        help="where a notebook runs in a kernel; {notebook} stands for the name of its file, "
+        "{cell} for the id of a panel's cell; may be given several times",
     )
     export.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="kernels at a time (default: 1)"

@@ -72,9 +72,14 @@ class AdaGC(Moving):
     def __post_init__(self) -> None:
         super().__post_init__()
         within("lambda_rel", self.lambda_rel, self.smallest_bound)
-        within("beta", self.beta, 0, 1)
+        within("beta", self.beta, 0, 1, below=True)
         whole("warmup_steps", self.warmup_steps)
         positive("lambda_abs", self.lambda_abs, may_be_inf=True)
+
+    @property
+    def warmup(self) -> int:
+        """The steps that are clipped together."""
+        return self.warmup_steps - 1
 
     def _unseen(self) -> dict[str, Tensor]:
         none = torch.empty(0, dtype=torch.float64)

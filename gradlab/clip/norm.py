@@ -114,10 +114,16 @@ def scale_all_(
     layers: list[Layer], total: Tensor, max_norm: float | Tensor, look: bool
 ) -> tuple[Tensor, Tensor]:
     """Multiply all gradients by one factor, which is the coefficient; and whether it is below 1."""
-    factor = bounding(total, max_norm).where(total.isfinite(), 1.0)
+    factor = bounding(total, max_norm)
+    if look:  # numbers of the host: each operation on a tensor would cost more than all of this
+        fires = factor.item() < 1 and total.item() > 0
+        if fires:
+            scale_([layer.gradient for layer in layers], factor)
+        fired = torch.tensor(fires, device=total.device)
+        return factor if fires else torch.ones_like(factor), fired
+    factor = factor.where(total.isfinite(), 1.0)
+    scale_([layer.gradient for layer in layers], factor)
     fired = (factor < 1) & (total > 0)
-    if not look or fired:
-        scale_([layer.gradient for layer in layers], factor)
     return factor.where(fired, 1.0), fired
 
 

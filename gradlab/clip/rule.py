@@ -72,6 +72,11 @@ class Rule(ABC):
         """Whether it can change a gradient at all: a bound of infinity only measures."""
         return isfinite(self.bound)
 
+    @property
+    def warmup(self) -> int:
+        """How many steps it treats otherwise at first, because it has not seen enough."""
+        return 0
+
     @classmethod
     def bounded(cls, bound: float) -> Self:
         """A rule of this kind with that bound, else as usual.
@@ -184,9 +189,9 @@ class Rule(ABC):
         # Reading a number back costs a wait on CUDA, and nothing on a CPU, where float64 is slow.
         look = self.nonfinite != "allow" or not any(layer.gradient.is_cuda for layer in layers)
         measured = self._measure(layers, torch.float32 if look else torch.float64)
-        if look and not measured.total_norm.isfinite():
+        if look and not isfinite(measured.total_norm.item()):
             measured = self._measure(layers, torch.float64)
-            if not measured.total_norm.isfinite():
+            if not isfinite(measured.total_norm.item()):
                 return self._meet_nonfinite(layers, measured)
         coefficient, fired = self._act_(layers, measured, look)
         return Clipped(measured.total_norm, coefficient, fired, measured.layer_norms)
@@ -204,7 +209,8 @@ class Rule(ABC):
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         """Clip in place; the coefficient, and whether anything changed.
 
-        Without `look` nothing may be read back, and a total that is not finite changes nothing.
+        With `look` the total is finite. Without it nothing may be read back, and a total that is
+        not finite changes nothing.
         """
 
     def _meet_nonfinite(self, layers: list[Layer], measured: Measured) -> Clipped:

@@ -62,6 +62,11 @@ class SkipSpikes(Moving):
         super().__post_init__()
         positive("sigma_factor", self.sigma_factor)
 
+    @property
+    def warmup(self) -> int:
+        """The steps before there are enough norms to judge by."""
+        return max(_FEWEST, self.window // 2) - 1
+
     def _unseen(self) -> dict[str, Tensor]:
         return {"norms": torch.full((self.window,), torch.nan, dtype=torch.float64)}
 
@@ -72,7 +77,7 @@ class SkipSpikes(Moving):
         count = (~last.isnan()).sum()
         mean = last.nansum() / count
         deviation = ((last - mean).square().nansum() / (count - 1)).sqrt()
-        enough = count + 1 >= max(_FEWEST, self.window // 2)
+        enough = count >= self.warmup
         # Norms that are all alike have no spike, whatever rounding makes of their mean.
         bound = (mean + float(self.sigma_factor) * deviation) * (1 + EPS)
         self._note(norm.isfinite(), norms=torch.cat([last[1:], norm.view(1)]))

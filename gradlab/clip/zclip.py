@@ -75,10 +75,15 @@ class ZClip(Moving):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive("z_thresh", self.z_thresh)
-        within("alpha", self.alpha, 0, 1)
+        within("alpha", self.alpha, 0, 1, below=True)
         whole("warmup_steps", self.warmup_steps)
         one_of("mode", self.mode, get_args(Mode))
         positive("max_norm", self.max_norm, may_be_inf=True)
+
+    @property
+    def warmup(self) -> int:
+        """The steps whose norms are only averaged."""
+        return self.warmup_steps
 
     def _unseen(self) -> dict[str, Tensor]:
         zero = torch.zeros((), dtype=torch.float64)

@@ -203,7 +203,7 @@ def dress(axes: Axes) -> None:
 
 def settle(figure: Figure) -> None:
     """Say of every artist in a figure what is the same for all of them."""
-    for artist in [part for child in figure.findobj(Artist) for part in _parts(child)]:
+    for artist in [part for child in figure.findobj(Artist) for part in parts(child)]:
         artist.set_sketch_params(None)
         artist.set_path_effects([])
         if hasattr(artist, "set_antialiased"):
@@ -214,7 +214,7 @@ def settle(figure: Figure) -> None:
             artist.set(**_ENDS)
 
 
-def _parts(artist: Artist) -> list[Artist]:
+def parts(artist: Artist) -> list[Artist]:
     """The artist, and those of its parts that matplotlib does not count among its children."""
     box = artist.get_bbox_patch() if isinstance(artist, Text) else None
     arrow = artist.arrow_patch if isinstance(artist, Annotation) else None

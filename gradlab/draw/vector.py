@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.text import Annotation
+from matplotlib.transforms import IdentityTransform, Transform
+from PIL import Image
+
+from gradlab.draw.figure import parts
 
 POINTS = 72
 """Units per inch of the fragments' coordinates."""
@@ -27,8 +35,8 @@ _NOISE = re.compile(
 )
 _PLACES = re.compile(r' (?:d|x|y)="[^"]*"')  # and never a number in words
 _DIGITS = re.compile(r"(\.\d\d)\d+")
+_IMAGE = re.compile(r"data:image/png;base64,([^\"]+)")
 _SPACE = re.compile(r"\s+")
-_MARKER = re.compile(r'<use xlink:href="(#\w+)" x="([-.\d]+)" y="([-.\d]+)"([^>]*)/> ?')
 _APART = 4  # markers to a point, at most: more of them look the same
 
 
@@ -38,10 +46,20 @@ def still(figure: Figure) -> str:
         return _fragment(figure, figure)
 
 
-def moving(figure: Figure, artists: Sequence[Artist]) -> list[str]:
-    """Each of some artists of the figure, as it is now; empty where it cannot be seen."""
+def moving(figure: Figure, artists: Sequence[Artist], known: dict[Artist, str]) -> list[str]:
+    """Each of some artists of the figure, as it is now; empty where it cannot be seen.
+
+    Args:
+        figure: that they belong to.
+        artists: from back to front.
+        known: the fragments of an earlier call, which has this one draw less. Nothing else may have
+            drawn the artists since, for matplotlib forgets with each drawing what was changed.
+    """
     with _on_paper(figure):
-        return [_fragment(figure, each) if each.get_visible() else "" for each in artists]
+        for each in artists:
+            if each.get_visible() and (each not in known or _changed(each)):
+                known[each] = _fragment(figure, each)
+    return [known[each] if each.get_visible() else "" for each in artists]
 
 
 def place(artist: Artist, x: float, y: float) -> tuple[float, float]:
@@ -63,26 +81,49 @@ def _on_paper(figure: Figure) -> Iterator[None]:
             figure.set_dpi(dots)
 
 
+def _changed(artist: Artist) -> bool:
+    """Whether it may look otherwise than when it was drawn last."""
+    if isinstance(artist, Annotation):  # its ``xy`` is a plain attribute
+        return True
+    return any(part.stale for child in artist.findobj(Artist) for part in parts(child))
+
+
 def _fragment(figure: Figure, artist: Artist) -> str:
     """Coordinates to a hundredth of a point, which no screen shows."""
     file, box = io.StringIO(), figure.bbox
-    renderer = RendererSVG(box.width, box.height, file, image_dpi=_FINE, metadata=_SAID)
+    untyped: Any = _Renderer
+    renderer = untyped(box.width, box.height, file, image_dpi=_FINE, metadata=_SAID)
     artist.draw(renderer)
     renderer.finalize()
     bare = _NOISE.sub("", _FRAME.sub("", file.getvalue()))
     short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
-    return _once(_SPACE.sub(" ", short).strip())
+    return _IMAGE.sub(_lighter, _SPACE.sub(" ", short).strip())
 
 
-def _once(svg: str) -> str:
-    """The fragment without markers that cover others of their look."""
-    seen = set()
+def _lighter(image: re.Match[str]) -> str:
+    """An image as JPEG where that halves it: a photograph, and no drawing."""
+    png, file = base64.b64decode(image[1]), io.BytesIO()
+    opened = Image.open(io.BytesIO(png)).convert("RGBA")
+    opened.convert("RGB").save(file, "JPEG", quality=85)
+    if 2 * len(file.getvalue()) > len(png) or opened.getchannel("A").getextrema() != (255, 255):
+        return image[0]
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
-    def marker(found: re.Match[str]) -> str:
-        name, x, y, look = found.groups()
-        place = name, round(_APART * float(x)), round(_APART * float(y)), look
-        new = place not in seen
-        seen.add(place)
-        return found[0] if new else ""
 
-    return _MARKER.sub(marker, svg)
+class _Renderer(RendererSVG):
+    """Draws of the markers of a line that cover each other one only."""
+
+    def draw_markers(
+        self,
+        gc: Any,
+        marker_path: Path,
+        marker_trans: Transform,
+        path: Path,
+        trans: Transform,
+        rgbFace: Any = None,  # noqa: N803 - matplotlib's
+    ) -> None:
+        places = trans.transform(path.vertices)
+        _, first = np.unique(np.round(_APART * places), axis=0, return_index=True)
+        few = Path(places[np.sort(first)])
+        untyped: Any = super()
+        untyped.draw_markers(gc, marker_path, marker_trans, few, IdentityTransform(), rgbFace)

@@ -64,6 +64,7 @@ class LivePicture:
 
     def __init__(self, figure: Figure, moving: Iterable[Artist]) -> None:
         self._lock, self._unpainted = threading.RLock(), False
+        self._fragments: dict[Artist, str] = {}  # of the movers, while nothing else draws them
         self._waiting: list[None] = []  # one for each thread that wants to move the picture
         self._canvas = FigureCanvasAgg(figure)
         self.size: tuple[int, int] = self._canvas.get_width_height()
@@ -79,6 +80,7 @@ class LivePicture:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
         with self._held():
             self._still_svg: str | None = None
+            self._fragments.clear()
             if self._unpainted:
                 return
             settle(self._canvas.figure)
@@ -125,7 +127,7 @@ class LivePicture:
             if self._still_svg is None:
                 settle(figure)
                 self._still_svg = vector.still(figure)
-            return self._still_svg, *vector.moving(figure, self._moving)
+            return self._still_svg, *vector.moving(figure, self._moving, self._fragments)
 
     @contextmanager
     def unpainted(self) -> Iterator[None]:
@@ -147,6 +149,7 @@ class LivePicture:
     def _repaint(self) -> None:
         if self._unpainted:
             return
+        self._fragments.clear()
         self._canvas.restore_region(self._still)
         for artist in self._moving:
             self._canvas.figure.draw_artist(artist)
@@ -162,6 +165,7 @@ class LivePicture:
         figure = self._canvas.figure
         dpi, (width, height) = figure.get_dpi(), self.size
         renderer = _GivingWay(_FINE * width, _FINE * height, _FINE * dpi, waiting)
+        self._fragments.clear()
         figure.set_dpi(_FINE * dpi)
         try:
             figure.draw(renderer)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import ipywidgets
 import numpy as np
 
+from gradlab.arguments import one_of
 from gradlab.panels.closing import Closing
 from gradlab.panels.live import LivePicture
+from gradlab.panels.positions import labelled, move
 
 STEP = 0.05
 """Of a logarithmic slider, in decades: about 12 %."""
@@ -55,6 +57,11 @@ class Panel(Closing):
         self._follow()
 
     @property
+    def page_controls(self) -> Sequence[Any]:
+        """The controls that a static page moves; the others stand as these leave them."""
+        return self.controls
+
+    @property
     def readout(self) -> str:
         """What the panel shows, in words."""
         return self._readout
@@ -63,6 +70,33 @@ class Panel(Closing):
         """Put every control back to where it was at the start."""
         for control, value in zip(self.controls, self._start, strict=True):
             control.value = value
+
+    def put(self, settings: Mapping[str, object]) -> Self:
+        """Put some controls where a page of the course shows them; the others stay.
+
+        Args:
+            settings: by the label beside a control: its position as it is shown there. Of a slider
+                a number will do, too: it goes to the nearest position.
+
+        Returns:
+            The panel: ``_.put({...})`` in the cell below shows it there.
+
+        Raises:
+            ValueError: no control has such a label, or such a position; the panel stays as it was.
+        """
+        widgets = labelled(self.controls)
+        for label in settings:
+            one_of("the label of a control", label, widgets)
+        before = {label: widgets[label].value for label in widgets if label in settings}
+        try:
+            for label in before:
+                move(widgets[label], settings[label])
+        except ValueError:
+            for label, value in before.items():
+                widgets[label].value = value
+            raise
+        self.settle()
+        return self
 
     @abstractmethod
     def show(self) -> str:

@@ -74,7 +74,7 @@ class History(Panel):
         self.layer = ipywidgets.Dropdown(options=[ALL, *recording.layers], description="layer")
         self.map = ipywidgets.Dropdown(options=list(self._maps), description="map")
         self._shown = self.map.value
-        super().__init__([self.step, self.layer, self.map], self._picture())
+        super().__init__([self.step, self.map, self.layer], self._picture())
 
     def _picture(self) -> LivePicture:
         figure = blank_figure(9.4, 7)

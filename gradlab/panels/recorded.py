@@ -114,9 +114,10 @@ def _in_words(would: WhatIf, every: int, shares: NDArray[np.float64]) -> str:
     most = int(spent.argmax())
     spender = f"Over these steps {would.layers[most]} spends {percent(spent[most])} of ‖g‖²."
     before, after = would.norm_before[finite], would.norm_after[finite]
+    judged = judge(would.norm_before, would.fired, would.clip, coefficient=would.coefficient)
     return (
         f"would have clipped {fired.size:,} of {of} ({percent(would.fraction)}): "
-        f"{_WAS[judge(would.norm_before, would.fired, would.clip).word]}. "
+        f"{_WAS[judged.word]}. "
         f"Smallest coefficient {number(would.coefficient[least])}, at step {would.steps[least]}, "
         f"where {largest} has the largest gradient.{turned} {spender} "
         f"Largest norm {number(before.max())} → {number(after.max())}, "

@@ -69,9 +69,12 @@ class WhatIf:
         within = f", within {self.error:.1%}" if self.error else ""
         if self.stride > 1:
             within = f", estimated from a sample, one element in up to {self.stride:,}"
-        least = np.nanmin(self.coefficient, initial=1.0)
+        least, n = np.nanmin(self.coefficient, initial=1.0), len(self.steps)
+        warm = min(self.clip.warmup, n)
+        which = f"the first {warm:,} of them" if warm < n else "all"
+        first = f" ({which} its warm-up)" if warm else ""
         return (
-            f"WhatIf({self.clip}: fires in {self.fraction:.1%} of {len(self.steps):,} steps, "
+            f"WhatIf({self.clip}: fires in {self.fraction:.1%} of {n:,} steps{first}, "
             f"smallest coefficient {least:.3g}{within})"
         )
 

@@ -19,8 +19,9 @@ def unscale_(optimizer: Optimizer) -> None:
         return
     parameters = (p for group in optimizer.param_groups for p in group["params"])
     inverse = scale.double().reciprocal().float()
-    for gradients in grouped([p.grad for p in parameters if p.grad is not None]):
-        torch._foreach_mul_(gradients, inverse.to(gradients[0].device))
+    with torch.no_grad():
+        for gradients in grouped([p.grad for p in parameters if p.grad is not None]):
+            torch._foreach_mul_(gradients, inverse.to(gradients[0].device))
     optimizer.grad_scale = None  # type: ignore[attr-defined]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reprlib import repr as shortened
+
 import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
@@ -84,10 +86,12 @@ def record(
         ("optimizer", optimizer, Optimizer | None),
         ("clip", clip, Rule | None),
         ("scaler", scaler, torch.amp.GradScaler | None),
+        ("updates", updates, bool),
+        ("exact", exact, bool),
     ):
         if not isinstance(value, kind):
-            allowed = getattr(kind, "__name__", str(kind))
-            raise TypeError(f"{name} must be a {allowed}, got {type(value).__name__}")
+            allowed, got = getattr(kind, "__name__", str(kind)), type(value).__name__
+            raise TypeError(f"{name} must be a {allowed}, got {got} {shortened(value)}")
     if isinstance(optimizer, LBFGS):
         raise TypeError("optimizer must compute one gradient for each step, got LBFGS")
     if optimizer is None and scaler is not None:

@@ -174,8 +174,7 @@ class Recorder:
         if rule.nonfinite != "allow" and found_inf is not None and found_inf.item():
             self._skip()  # here, or the rule would raise where the optimizer goes on
             return
-        with torch.no_grad():
-            unscale_(optimizer)
+        unscale_(optimizer)
         self._meet(optimizer)
 
     @torch.no_grad()

@@ -222,10 +222,11 @@ class Recording:
 
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
         ``"step-size limiter"``, and then its ``role`` says what the threshold's value does: under
-        SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``.
+        SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``; and so
+        is a rule on layers, units or elements that leaves at least 90 % of the norm.
         """
-        numel = int(self.sizes.sum())
-        return judge(self.total_norm, self.fired, self.clip, self.optimizer, numel)
+        ran, numel = (self.clip, self.optimizer), int(self.sizes.sum())
+        return judge(self.total_norm, self.fired, *ran, numel, coefficient=self.coefficient)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ SELDOM = 0.1
 """A rule that fires at most this often guards against explosions."""
 NEARLY_ALWAYS = 0.9
 """A rule that fires at least this often sets the length of the step."""
+NEARLY_ALL = 0.9
+"""But not one on layers, units or elements that leaves at least so much of the norm."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class Judgement:
 
     Args:
         word: ``"none"`` (nothing clipped), ``"unused"`` (never fired), ``"explosion guard"`` (at
-            most 10 % of the steps), ``"step-size limiter"`` (at least 90 %) or ``"in between"``.
+            most 10 % of the steps), ``"step-size limiter"`` (at least 90 %; a rule on layers, units
+            or elements must also leave less than 90 % of the norm) or ``"in between"``.
         fraction: of the steps with a finite norm at which it fired; NaN without any.
         because: the same in a sentence, and what it is to the optimizer.
         role: what another threshold would do to the steps if it fired at all of them, under the
@@ -149,6 +153,7 @@ def judge(
     clip: Rule | None,
     optimizer: Mapping[str, Any] | None = None,
     numel: int = 1,
+    coefficient: NDArray[np.float64] | None = None,
 ) -> Judgement:
     """What the rule ``clip`` was, given at which of the steps with these norms it fired.
 
@@ -158,6 +163,7 @@ def judge(
         clip: None: nothing clipped.
         optimizer: its plain settings; None: not known.
         numel: elements of the gradient.
+        coefficient: (n,); norm after / norm before; None: not known.
     """
     finite = np.isfinite(total)
     fraction = float(fired[finite].mean()) if finite.any() else float("nan")
@@ -171,13 +177,29 @@ def judge(
     fixed = clip.part == "everything" and not clip.moves
     to = answer(optimizer, clip.bound, numel) if fixed else None
     role, sometimes = (to.role, f". {to.sometimes[:-1]}") if to else (None, "")
+    kept = nan if coefficient is None else float(np.median(coefficient[finite & fired]))
+    seldom, between, always = _deeds(clip, kept)
     if fraction <= SELDOM:
-        because = f"{often}: it cut the rare large gradients{sometimes}"
-        return Judgement("explosion guard", fraction, because, role)
+        return Judgement("explosion guard", fraction, f"{often}: it {seldom}{sometimes}", role)
     if fraction < NEARLY_ALWAYS:
-        because = f"{often}: more than a guard, and it sets the norm of many gradients{sometimes}"
+        because = f"{often}: more than a guard, and it {between}{sometimes}"
         return Judgement("in between", fraction, because, role)
-    limits = f"{often}: it set the norm of nearly every gradient"
+    limits = f"{often}: it {always}"
+    if clip.part != "everything" and kept >= NEARLY_ALL:
+        return Judgement("in between", fraction, limits, role)
     if to:
         limits += f"{', ' if to.always.startswith('which') else '; '}{to.always}"
     return Judgement("step-size limiter", fraction, limits, role)
+
+
+def _deeds(clip: Rule, kept: float) -> tuple[str, str, str]:
+    """What a rule did that fired seldom, in between, nearly always; ``kept``: of the norm."""
+    if kept == 0:
+        return "dropped the rare large gradients", "drops many steps", "dropped nearly every step"
+    if clip.part == "everything":
+        sets = "set the norm of nearly every gradient"
+        return "cut the rare large gradients", "sets the norm of many gradients", sets
+    left = "" if isnan(kept) else f"; {kept:.1%} of the norm was left, in the median where it fired"
+    when = "at few steps", "at many steps", "at nearly every step"
+    few, many, nearly_all = (f"cut single {clip.part}s {at}{left}" for at in when)
+    return few, many, nearly_all

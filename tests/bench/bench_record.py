@@ -81,6 +81,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9)
+        self.read_back: Callable[[], object] = lambda: None
 
     def seconds(self, steps: int, before_step: Callable[[torch.Tensor], object] | None) -> float:
         """Of one step, in a block of some."""
@@ -93,6 +94,7 @@ class Loop:
             if before_step:
                 before_step(loss)
             self.optimizer.step()
+        self.read_back()  # what waits belongs to these steps
         _finish()
         return (_clock() - start) / steps
 
@@ -107,7 +109,9 @@ class Loop:
         rule = clip.ByNorm(MAX_NORM)
         recorder = gradlab.record(self.model, self.optimizer, clip=rule, every=every)
         with recorder:
+            self.read_back = recorder._read_back
             yield None
+            self.read_back = lambda: None
             self.optimizer.zero_grad()  # no look at the last step, which no block has to pay for
 
     @contextmanager

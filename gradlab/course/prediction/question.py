@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import ipywidgets
 
@@ -126,6 +126,11 @@ class Prediction(Closing):
         else:
             replies = (_judged(value, truth), self._choices[str(value)], self._idea)
             self._open(" ".join(part for part in replies if part))
+
+    def put(self, settings: Mapping[str, object]) -> Self:
+        """Put the panel's controls somewhere, as ``Panel.put`` does."""
+        self.panel.put(settings)
+        return self
 
     def skip(self) -> None:
         """Show the panel without an answer."""

@@ -37,7 +37,8 @@ def build(
         notebooks: files, in the order of the course; their names must differ.
         folder: where the site goes.
         live: where a notebook runs in a kernel, by the name of the service: addresses in which
-            ``{notebook}`` stands for the name of its file. None: pages have no such link.
+            ``{notebook}`` stands for the name of its file, and ``{cell}`` for the id of the cell of
+            a panel. None: pages have no such link.
         jobs: kernels at a time, 1 or more.
 
     Returns:
@@ -70,12 +71,14 @@ def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
     """Every notebook, run; the first error ends the others."""
     processes = Processes()
     with ThreadPoolExecutor(jobs) as threads:
-        found = [threads.submit(_page, path, temporary, processes) for path in notebooks]
+        # the longest first, so that none runs alone at the end; most stored pictures, most panels
+        longest = sorted(notebooks, key=lambda path: path.stat().st_size, reverse=True)
+        found = {path: threads.submit(_page, path, temporary, processes) for path in longest}
         try:
-            done, waiting = wait(found, return_when=FIRST_EXCEPTION)
+            done, waiting = wait(found.values(), return_when=FIRST_EXCEPTION)
             for page in done if waiting else ():
                 page.result()  # one of them raises
-            return [page.result() for page in found]
+            return [found[path].result() for path in notebooks]
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             processes.stop()
@@ -95,21 +98,26 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     places = [page.place for page in pages]
     in_formulas: set[str] = set()
     for page in pages:
-        file = f"{page.place.name}.ipynb"
-        here = {service: where.replace("{notebook}", file) for service, where in live.items()}
-        written = html(page, places, here)
+        written = html(page, places, _filled(live, page))
         _file(site / f"{page.place.name}.html", written)
         in_formulas.update(formulas.letters(written))
         for panel in page.panels:
             _file(site / panel.file, panel.script)
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False)
     gallery = templates.get_template("index.html.j2")
-    _file(site / "index.html", gallery.render(pages=pages, gallery=_gallery(pages)))
+    panels, resources = _gallery(pages), {"live": _filled(live, pages[0])}
+    _file(site / "index.html", gallery.render(pages=pages, gallery=panels, resources=resources))
     _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
     shutil.copy(TEMPLATES / "panel.js", site)
     (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, _letters(pages)))
     (site / "formulas.woff").write_bytes(font.subset(font.FORMULAS, in_formulas))
     _file(site / _MARK, "")
+
+
+def _filled(live: Mapping[str, str], page: Page) -> dict[str, str]:
+    """Where a page's notebook runs in a kernel, by the name of the service."""
+    file = f"{page.place.name}.ipynb"
+    return {service: where.replace("{notebook}", file) for service, where in live.items()}
 
 
 def _gallery(pages: Sequence[Page]) -> list[tuple[Outline, list[Captured]]]:

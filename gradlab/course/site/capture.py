@@ -14,9 +14,10 @@ from gradlab.course.prediction import CurvePrediction
 from gradlab.course.site.drawn import drawn
 from gradlab.course.site.hand import Hand
 from gradlab.course.site.pictures import State, tables, taken
-from gradlab.course.site.settings import Choice, Control, chosen
+from gradlab.course.site.settings import Choice, chosen
 from gradlab.panels.closing import Closing
 from gradlab.panels.panel import Panel
+from gradlab.panels.positions import Control
 
 MIME = "application/vnd.gradlab.panel+json"
 """Of an output that is a panel: its number on the page."""

@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.colors import to_hex
 
 from gradlab.course.prediction import CurvePrediction
-from gradlab.course.site.settings import Control, control
 from gradlab.draw.vector import place
 from gradlab.panels.panel import number
+from gradlab.panels.positions import Control, control
 
 
 def drawn(panel: CurvePrediction) -> tuple[list[Control], dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from traitlets import TraitError
 
-from gradlab.course.site.settings import Choice, control
+from gradlab.course.site.settings import Choice
 from gradlab.panels.panel import Panel
+from gradlab.panels.positions import control
 
 _CHOICES = 64  # ways in which menus stand together, at most
 
@@ -26,7 +27,7 @@ class Hand:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        found = [(widget, made) for widget in panel.controls if (made := control(widget))]
+        found = [(widget, made) for widget in panel.page_controls if (made := control(widget))]
         self.controls = [made for _, made in found]
         self._menus = [(widget, made) for widget, made in found if made.kind != "slider"]
         self._sliders = [(widget, made) for widget, made in found if made.kind == "slider"]

@@ -60,6 +60,7 @@ class Pages(TemplateExporter):
         yield "markdown2html", _markdown
         yield "highlight_code", _code
         yield "exercises", _exercises
+        yield "rich", _rich
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
     Args:
         page: the notebook and its panels.
         places: all pages of the course, in order; this one among them.
-        live: addresses where the notebook runs in a kernel, by the name of the service.
+        live: addresses where the notebook runs in a kernel, by the name of the service;
+            ``{cell}`` stands for the id of a panel's cell.
     """
     number = places.index(page.place)
     lesson = _lesson(page.notebook)
@@ -91,7 +93,6 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
     resources = {
         "place": page.place,
         "places": places,
-        "number": number + 1,
         "sections": re.findall(r'<h2 id="(.*)">(.*)</h2>', prose),
         "before": places[number - 1] if number else None,
         "after": places[number + 1] if number + 1 < len(places) else None,
@@ -102,14 +103,14 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
     exporter = Pages()  # type: ignore[no-untyped-call]
     written, _ = exporter.from_notebook_node(lesson, resources=resources)
     names = "|".join(re.escape(place.name) for place in places)
-    return re.sub(rf'href="({names})\.ipynb', r'href="\1.html', str(written))
+    return _reachable(re.sub(rf'href="({names})\.ipynb', r'href="\1.html', str(written)))
 
 
 def colours() -> str:
     """The colours of code, on a light and on a dark page."""
     light = HtmlFormatter(style="default").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
 def _lesson(notebook: NotebookNode) -> NotebookNode:
@@ -126,10 +127,27 @@ def _lesson(notebook: NotebookNode) -> NotebookNode:
     return shown
 
 
+def _reachable(page: str) -> str:
+    """The page, with all that may be too wide for a screen in the keyboard's reach.
+
+    An empty head of a column is none.
+    """
+    page = page.replace("<pre>", '<pre tabindex="0">')
+    page = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", page)
+    for kind, name in (("table", "Table"), ('math[^>]* display="block"', "Formula")):
+        tag = kind.partition("[")[0]
+        wide = rf'<div class="wide" role="group" tabindex="0" aria-label="{name}">\g<0></div>'
+        page = re.sub(rf"<{kind}[^>]*>.*?</{tag}>", wide, page, flags=re.DOTALL)
+    return page
+
+
 def _code(source: str, **_: Any) -> str:
-    """Coloured; what is too wide can be scrolled by the keyboard."""
-    coloured = str(Highlight2HTML(pygments_lexer="ipython3")(source))
-    return coloured.replace("<pre>", '<pre tabindex="0">')
+    return str(Highlight2HTML(pygments_lexer="ipython3")(source))
+
+
+def _rich(outputs: Sequence[NotebookNode]) -> bool:
+    """Whether a cell shows more than text: a panel, a picture, a table."""
+    return any(set(each.get("data", ())) - {"text/plain"} for each in outputs)
 
 
 def _exercises(source: str) -> list[Exercise]:

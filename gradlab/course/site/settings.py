@@ -5,53 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
-import ipywidgets
-import numpy as np
+from gradlab.panels.positions import Control
 
-_SLIDERS = ipywidgets.FloatLogSlider, ipywidgets.FloatSlider, ipywidgets.IntSlider
 _MAIN, _OTHER = 9, 3  # positions that a slider keeps at least
 _WEIGHT = 12  # how many times more positions a main slider keeps
-
-
-@dataclass(frozen=True)
-class Control:
-    """A control of a panel, as a page shows it.
-
-    Args:
-        kind: ``"slider"``, ``"menu"`` or ``"switch"``.
-        label: what stands beside it.
-        names: of its positions, in words.
-        values: that the widget takes there.
-        start: the position where it stands, counted from 0.
-    """
-
-    kind: str
-    label: str
-    names: tuple[str, ...]
-    values: tuple[Any, ...]
-    start: int
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def thinned(self) -> Control:
-        """About half as many positions: both ends, the start, and every second from there."""
-        last = len(self) - 1
-        return self._at(sorted({0, *range(self.start % 2, last, 2), self.start, last}))
-
-    def fixed(self) -> Control:
-        """The start only."""
-        return self._at([self.start])
-
-    def _at(self, kept: Sequence[int]) -> Control:
-        return replace(
-            self,
-            names=tuple(self.names[k] for k in kept),
-            values=tuple(self.values[k] for k in kept),
-            start=list(kept).index(self.start),
-        )
 
 
 @dataclass(frozen=True)
@@ -76,35 +34,6 @@ class Choice:
     def __len__(self) -> int:
         """Settings that it has."""
         return prod(len(slider) for _, slider in self.visible)
-
-
-def control(widget: Any) -> Control | None:
-    """A widget as a control of a page; None for one that no list of positions describes."""
-    label = widget.description
-    if isinstance(widget, ipywidgets.widget_selection._Selection):
-        names = tuple(map(str, widget._options_labels))
-        values = tuple(widget._options_values)
-        kind = "slider" if isinstance(widget, ipywidgets.SelectionSlider) else "menu"
-        return Control(kind, label, names, values, values.index(widget.value))
-    if isinstance(widget, ipywidgets.Checkbox | ipywidgets.ToggleButton):
-        return Control("switch", label, ("off", "on"), (False, True), int(widget.value))
-    if isinstance(widget, _SLIDERS):
-        return _slider(widget)
-    return None
-
-
-def _slider(widget: Any) -> Control:
-    count = round((widget.max - widget.min) / widget.step) + 1
-    places = [widget.min + widget.step * k for k in range(count)]
-    if isinstance(widget, ipywidgets.FloatLogSlider):
-        values = [widget.base**place for place in places]
-    else:
-        values = places
-    start = int(np.argmin([abs(value - widget.value) for value in values]))
-    values[start] = widget.value  # to the last bit
-    form = widget.readout_format
-    names = tuple(format(value, form.removeprefix("~")) for value in values)
-    return Control("slider", widget.description, names, tuple(values), start)
 
 
 def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:

@@ -81,58 +81,55 @@ def draw_shares(axes: Axes, last: int) -> Line2D:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The artist of ``draw_sheet``: rows of pictures as one image."""
+    """The artists of ``draw_sheet``: rows of pictures, each an image of its own."""
 
-    image: AxesImage
+    images: tuple[tuple[AxesImage, ...], ...]
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that a panel may move."""
-        return (self.image,)
+        return tuple(image for row in self.images for image in row)
 
     def move(self, rows: Sequence[ArrayLike]) -> None:
         """Show other rows below the originals, each (n, c, side, side) uint8."""
-        self.image.set_data(_sheet(rows))
+        for images, pictures in zip(self.images, rows, strict=True):
+            for image, picture in zip(images, _coloured(pictures), strict=True):
+                image.set_data(picture)
 
 
 def draw_sheet(axes: Axes, originals: ArrayLike, draws: int) -> Sheet:
-    """Draw pictures in a row, and below them empty rows; return what to move.
+    """Draw pictures in a row, and below them rows of the same; return what to move.
 
     Args:
         axes: empty axes.
         originals: (n, c, side, side) uint8, with one channel or three.
         draws: how many rows will follow.
     """
-    side = np.asarray(originals).shape[-1]
-    pitch = side + _gap(side)
+    pictures = _coloured(originals)
+    count, side = pictures.shape[:2]
+    gap = max(1, side // 12)
 
-    def strip(first: int, rows: Sequence[ArrayLike]) -> AxesImage:
-        sheet = _sheet(rows)
-        place = (0, sheet.shape[1], first * pitch + sheet.shape[0], first * pitch)
-        return axes.imshow(sheet, extent=place, interpolation="nearest")
+    def row(number: int) -> tuple[AxesImage, ...]:
+        top = number * (side + gap)
+        lefts = range(0, count * (side + gap), side + gap)
+        return tuple(
+            axes.imshow(each, extent=(left, left + side, top + side, top), interpolation="nearest")
+            for left, each in zip(lefts, pictures, strict=True)
+        )
 
-    strip(0, [originals])
-    image = strip(1, [originals] * draws)
-    axes.set(xlim=image.get_extent()[:2], ylim=(image.get_extent()[2], 0))
+    _, *moved = [row(number) for number in range(1 + draws)]
+    axes.set(xlim=(0, count * (side + gap) - gap), ylim=((1 + draws) * (side + gap) - gap, 0))
     axes.set_axis_off()
-    for row, name in enumerate(("original", *(f"draw {k + 1}" for k in range(draws)))):
-        at = -_gap(side), row * pitch + side / 2
+    for number, name in enumerate(("original", *(f"draw {k + 1}" for k in range(draws)))):
+        at = -gap, number * (side + gap) + side / 2
         axes.text(*at, name, ha="right", va="center", fontsize=9)
-    return Sheet(image)
+    return Sheet(tuple(moved))
 
 
-def _gap(side: int) -> int:
-    return max(1, side // 12)
-
-
-def _sheet(rows: Sequence[ArrayLike]) -> NDArray[np.uint8]:
-    """(height, width, 3): pictures beside one another, and rows below one another."""
-    pictures = np.stack([np.asarray(row) for row in rows])
-    gap = _gap(pictures.shape[-1])
-    framed = np.pad(pictures, (*[(0, 0)] * 3, *[(0, gap)] * 2), constant_values=255)
-    count, wide, channels, side, _ = framed.shape
-    sheet = framed.transpose(0, 3, 1, 4, 2).reshape(count * side, wide * side, channels)
-    return sheet.repeat(3 // channels, 2)[:-gap, :-gap]
+def _coloured(pictures: ArrayLike) -> NDArray[np.uint8]:
+    """(n, side, side, 3) of (n, c, side, side), with one channel or three."""
+    last = np.moveaxis(np.asarray(pictures), 1, -1)
+    return np.broadcast_to(last, (*last.shape[:-1], 3))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def preview_panel(
 class PreviewPanel(Panel):
     """See ``preview_panel``."""
 
+    page_settings, page_bytes = 150, 1_500_000  # thirty photographs, each moved by itself
+
     def __init__(self, images: Tensor, p: float, padding: int) -> None:
         self._images = images.mul(255).round().byte().cpu()  # a quarter to move and to draw
         wide = {"width": "380px"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import ipywidgets
 
@@ -123,6 +123,11 @@ class Clinic(Closing):
         if name == self._truth:
             self._solve()
         self._say(told)
+
+    def put(self, settings: Mapping[str, object]) -> Self:
+        """Put the panel's controls somewhere, as ``Panel.put`` does."""
+        self.panel.put(settings)
+        return self
 
     def give_up(self) -> None:
         """Be told."""

@@ -108,10 +108,12 @@ FAULTS = (
         GAIN,
         scripts.plain,
         (("network()", "network(gain=0.3)"),),
-        "The loss starts at ln 10 = 2.30 and stays. At the first step already, the gradient of the "
-        "first layers is a tiny part of that of the last bias, but not zero.",
-        "Each layer shrinks what goes forward and what comes back: the gradient vanishes.",
-        "Choose the first layer in the menu: how large is its gradient at the first step?",
+        "The loss starts at ln 10 = 2.30 and stays. At the first step already, the gradients of "
+        "the biases fade from the last layer to the first, by powers of ten, and those of all "
+        "weights are tiny, but not zero.",
+        "Each layer shrinks what goes forward and what comes back. A bias's gradient is what comes "
+        "back; a weight's is that times what came in, so all weights are about equally short.",
+        "Compare the rows of the biases in the left map, the first layer's with the last one's.",
         signs.faded,
         1.0,
     ),

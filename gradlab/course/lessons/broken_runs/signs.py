@@ -34,8 +34,8 @@ def without_gradient(run: Run) -> float:
 
 
 def faded(run: Run) -> float:
-    """Powers of ten from the first layer's gradient, at the first step, up to the last bias's."""
-    first, last = run.recording.layer_norms[0][[0, -1]]
+    """Powers of ten from the first bias's gradient, at the first step, up to the last bias's."""
+    first, last = run.recording.layer_norms[0][[1, -1]]
     return float(np.log10(last / first)) if first > 0 else 0.0
 
 

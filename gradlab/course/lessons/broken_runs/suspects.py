@@ -111,14 +111,14 @@ ROWS = (
     Row(
         "the loss rests at ln(classes)",
         (APART, GAIN),
-        "The norms of the first steps: all layers ordinary and falling, or the first layers tiny?",
+        "The norms of the first steps: ordinary and falling, or all weights tiny?",
         _DRAWN,
         GAIN,
     ),
     Row(
         "the loss does not fall, the gradients are tiny",
         (UNSCALED, GAIN),
-        "The curve of the norm: the same at every step, or rough?",
+        "The curve of the norm: the same at every step, or rough? And do the biases fade?",
         _DRAWN,
         GAIN,
     ),

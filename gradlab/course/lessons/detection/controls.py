@@ -25,7 +25,12 @@ _SHOWN = 6  # pictures of a set that can be looked at
 
 
 def sees_panel(
-    model: nn.Module, sets: Mapping[str, Composites], *, picture: int = 0, overlap: float = 0.5
+    model: nn.Module,
+    sets: Mapping[str, Composites],
+    *,
+    picture: int = 0,
+    score: float = 0.3,
+    overlap: float = 0.5,
 ) -> Sees:
     """A panel of what a detector sees, with its two thresholds on sliders.
 
@@ -37,10 +42,12 @@ def sees_panel(
         model: from ``models.detector``.
         sets: pictures with the boxes of their faces, by name; six of each can be looked at.
         picture: which of them to begin with, counted from 0.
+        score: to begin with, a multiple of 0.02 up to 0.98.
         overlap: IoU to begin with, a multiple of 0.05 up to 1.
 
     Raises:
-        ValueError: there are no sets, or one has no pictures, or no such picture or overlap.
+        ValueError: there are no sets, or one has no pictures, or no such picture, score or
+            overlap.
 
     Note:
         A box is right if it overlaps a face by half (IoU), and is the first to do so. In a set of
@@ -48,15 +55,21 @@ def sees_panel(
     """
     if not sets or not all(map(len, sets.values())):
         raise ValueError(f"sets must hold pictures, got { ({n: len(s) for n, s in sets.items()}) }")
+    one_of("score", score, SCORES)
     one_of("overlap", overlap, OVERLAPS)
-    return Sees(model, dict(sets), picture, overlap)
+    return Sees(model, dict(sets), picture, score, overlap)
 
 
 class Sees(Panel):
     """See ``sees_panel``. ``proposed`` holds the candidates of every picture, by set."""
 
     def __init__(
-        self, model: nn.Module, sets: dict[str, Composites], picture: int, overlap: float
+        self,
+        model: nn.Module,
+        sets: dict[str, Composites],
+        picture: int,
+        score: float,
+        overlap: float,
     ) -> None:
         self.sets = sets
         self.proposed = {name: propose(model, some.images) for name, some in sets.items()}
@@ -72,7 +85,10 @@ class Sees(Panel):
             options=places, value=places[picture][1], description="picture", layout=_NARROW
         )
         self.score = ipywidgets.SelectionSlider(
-            options=[(f"{s:.2f}", s) for s in SCORES], value=0.3, description="score", layout=_WIDE
+            options=[(f"{s:.2f}", s) for s in SCORES],
+            value=score,
+            description="score",
+            layout=_WIDE,
         )
         self.overlap = ipywidgets.SelectionSlider(
             options=[(f"{o:.2f}", o) for o in OVERLAPS],

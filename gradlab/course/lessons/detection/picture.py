@@ -68,7 +68,8 @@ class View:
             right: which of those are right, (n,) bool.
             gone: that were suppressed or cut.
         """
-        self.picture.set_data(picture)
+        if not np.array_equal(np.asarray(self.picture.get_array()), picture):  # slow to draw
+            self.picture.set_data(picture)
         height, width = picture.shape
         size = np.array((width, height, width, height))
         kinds = (

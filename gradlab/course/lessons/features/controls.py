@@ -96,6 +96,8 @@ class Shown:
 class LengthsPanel(Panel):
     """See ``lengths_panel``."""
 
+    page_bytes = 600_000  # unit length included, of which the lesson asks
+
     def __init__(
         self, train: ImageData, test: ImageData, network: nn.Sequential | None, k: int, by: str
     ) -> None:
@@ -126,6 +128,11 @@ class LengthsPanel(Panel):
         )
         self.unit = ipywidgets.Checkbox(description="unit length", indent=False, layout=_NARROW)
         super().__init__([self.k, self.by, self.of, self.unit], self._picture())
+
+    @property
+    def page_controls(self) -> tuple[ipywidgets.Widget, ...]:
+        """All but the features: other maps of those take minutes to learn."""
+        return self.k, self.by, self.unit
 
     def _picture(self) -> LivePicture:
         figure, axes = subplots(9.5, 6, nrows=2, ncols=2, width_ratios=(3, 2), height_ratios=(5, 2))

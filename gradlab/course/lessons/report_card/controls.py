@@ -80,6 +80,11 @@ class LedgerPanel(Panel):
         filters = [self.source, self.word, self.claim]
         super().__init__([*filters, self.numbers, self.cutoff, self.factor], self._picture())
 
+    @property
+    def page_controls(self) -> tuple[ipywidgets.Select, ipywidgets.SelectionSlider]:
+        """The claims, which filters would only shorten, and the slider."""
+        return self.claim, self.factor
+
     def _picture(self) -> LivePicture:
         figure, (dots, strip) = subplots(9, 5, nrows=2, ncols=1, height_ratios=(5, 2))
         self.dots = draw_dots(dots)

@@ -2,6 +2,7 @@
 
 - ``"grid"``: SGD with momentum, every reader at every rate, unclipped and clipped;
 - ``"small"``: unclipped at a smaller rate still;
+- ``"small, clipped"``: that rate clipped, for the RNN on order: was it only too slow?
 - ``"warm-up"``: unclipped, with a rate that grows over the first 100 steps;
 - ``"normalised"``: every step of one length, which is what clipping comes to that always fires;
 - ``"adam"``: Adam, clipped to 1, to 0.01, and not.
@@ -84,7 +85,8 @@ def _controls() -> list[Cell]:
         for model in ("RNN", "post-norm"):
             adam = {"part": "adam", "optimizer": "Adam", "task": task, "model": model, "lr": 0.003}
             found += [adam | clip for clip in (_NONE, _BY_NORM, _BY_NORM | {"bound": 0.01})]
-    return found
+    slow = {"part": "small, clipped", "task": "order", "model": "RNN", "lr": SMALL_RATE}
+    return [*found, slow | _BY_NORM]
 
 
 def _measure(cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _with_unclipped(records: Records) -> Records:
     """The grid with its unclipped runs beside those of each rule."""
     rows = []
     for row in records:
-        if row.cell["part"] in ("grid", "small"):
+        if row.cell["part"] in ("grid", "small", "small, clipped"):
             rules = [row.cell["rule"]] if row.cell["rule"] else ["by norm", "by value"]
             rows += [replace(row, cell={**row.cell, "rule": rule}) for rule in rules]
     return replace(records, rows=tuple(rows))

@@ -41,19 +41,29 @@ class Panel {
     this.menus = this.controls.filter((control) => control.kind !== "slider");
     this.sliders = this.controls.filter((control) => control.kind === "slider");
     const reset = section.querySelector(".reset");
-    if (reset) reset.onclick = () => this.reset();
+    if (reset) {
+      reset.onclick = () => {
+        this.reset();
+        this.rested();
+      };
+    }
+    this.line = section.querySelector(".line code");
+    if (this.line) section.querySelector(".copy").onclick = (event) => copy(this.line, event.target);
     this.reset(fromAddress(section.id));
   }
 
-  // To the start; or to positions, of menus first and then of sliders, where they fit.
-  reset(positions = []) {
+  // To the start; or to a setting, where it fits: what it says of each label.
+  reset(setting = new Map()) {
+    this.choice = undefined; // or sliders would stay on their numbers
     this.choose(this.choices[0]);
-    const menus = positions.slice(0, this.menus.length);
-    this.choose(this.choiceOf(menus));
-    positions.slice(this.menus.length).forEach((place, k) => {
-      if (place in (this.scaleOf(k) ?? [])) this.sliders[k].at = place;
+    const asked = ({ label, names, at }) => (setting.has(label) ? names.indexOf(setting.get(label)) : at);
+    this.choose(this.choiceOf(this.menus.map(asked)));
+    this.sliders.forEach((slider, k) => {
+      const place = this.scaleOf(k)?.indexOf(setting.get(slider.label)) ?? -1;
+      if (place >= 0) slider.at = place;
     });
     this.move();
+    this.write();
   }
 
   // The way in which the menus can stand that is nearest to some positions; one menu was moved.
@@ -86,11 +96,26 @@ class Panel {
     else this.choose(this.choiceOf(this.menus.map((menu, k) => (k === moved ? place : menu.at)), moved));
     this.move();
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => toAddress(this.section.id, this.positions), 300);
+    this.resting = setTimeout(() => this.rested(), 300);
   }
 
-  get positions() {
-    return [...this.menus, ...this.sliders].map((control) => control.at ?? 0);
+  rested() {
+    toAddress(this.section.id, this.setting);
+    this.write();
+  }
+
+  // Labels of the controls that can be seen, each with the name of its position.
+  get setting() {
+    const menus = this.menus.filter((_, k) => !this.choice.hidden.includes(k));
+    const sliders = this.sliders.map(({ label, at }, k) => [label, this.scaleOf(k)?.[at]]);
+    return [...menus.map(({ label, names, at }) => [label, names[at]]), ...sliders.filter(([, name]) => name)];
+  }
+
+  // The line of Python that puts a panel of a notebook to this setting.
+  write() {
+    if (!this.line) return;
+    const pairs = this.setting.map((pair) => pair.map((word) => JSON.stringify(word)).join(": "));
+    this.line.textContent = `_.put({${pairs.join(", ")}})`;
   }
 
   move() {
@@ -217,14 +242,30 @@ function compared(said, truth) {
   return `You said ${number(said)}; it is ${number(truth)}: ${off}.`;
 }
 
-// A link opens a panel where one left it: #panel-3=12.0 are its number and its positions.
-function toAddress(name, positions) {
-  history.replaceState(null, "", `#${name}=${positions.join(".")}`);
+// A link opens a panel where one left it: #panel-3&threshold=0.5&rule=by+norm.
+function toAddress(name, setting) {
+  history.replaceState(null, "", `#${name}&${new URLSearchParams(setting)}`);
 }
 
 function fromAddress(name) {
-  const [asked, places] = location.hash.slice(1).split("=");
-  return asked === name && places ? places.split(".").map(Number) : [];
+  const [asked, ...setting] = location.hash.slice(1).split("&");
+  return new URLSearchParams(asked === name ? setting.join("&") : "");
+}
+
+function arrive() {
+  const section = document.getElementById(location.hash.slice(1).split("&")[0]);
+  section?.panel?.reset(fromAddress(section.id));
+  section?.scrollIntoView();
+}
+
+// To the clipboard; where the browser keeps it shut, the text is marked for the reader's own keys.
+async function copy(text, button) {
+  getSelection().selectAllChildren(text);
+  await navigator.clipboard?.writeText(text.textContent).then(
+    () => (button.textContent = "Copied"),
+    () => {},
+  );
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
 // States are fetched when a panel comes near the screen.
@@ -246,4 +287,5 @@ const near = new IntersectionObserver(
 );
 
 document.querySelectorAll("section.panel").forEach((section) => near.observe(section));
-document.getElementById(location.hash.slice(1).split("=")[0])?.scrollIntoView();
+addEventListener("hashchange", arrive);
+arrive();
