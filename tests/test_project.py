@@ -139,8 +139,11 @@ def test_make_test_tests_everything_and_the_checkers_are_among_it(tmp_path, pyte
 
 def test_make_test_oldest_leaves_out_the_browser_and_what_no_version_changes(tmp_path):
     planned = make("--dry-run", "test-oldest", f"OLDEST={tmp_path}/venv").splitlines()
-    laws, notebooks = (line for line in planned if " -m pytest " in line)
-    assert laws.endswith('-m pytest gradlab tests -m "not browser and not checker and not once" ')
+    laws, notebooks, frameworks = (line for line in planned if " -m pytest " in line)
+    most, left_out = laws.split(" gradlab tests ")
+    assert most.endswith('-m pytest -m "not browser and not checker and not once" ')
+    assert frameworks == f"{most} {left_out.replace('--ignore=', '')}"
+    assert all((ROOT / file).exists() for file in frameworks.split() if file.startswith("tests/"))
     assert "small_machine.py" in notebooks
     assert notebooks.endswith("-m pytest notebooks ")
 
