@@ -45,7 +45,7 @@ def preview_panel(
 class PreviewPanel(Panel):
     """See ``preview_panel``."""
 
-    page_settings, page_bytes = 150, 1_500_000  # thirty photographs, each moved by itself
+    page_settings, page_bytes = 150, 2_000_000  # thirty photographs, each moved by itself
 
     def __init__(self, images: Tensor, p: float, padding: int) -> None:
         self._images = images.mul(255).round().byte().cpu()  # a quarter to move and to draw
@@ -58,6 +58,11 @@ class PreviewPanel(Panel):
         )
         self.seed = ipywidgets.IntSlider(0, 0, 20, description="seed", layout={"width": "300px"})
         super().__init__([self.p, self.padding, self.seed], self._picture())
+
+    @property
+    def page_controls(self) -> tuple[ipywidgets.FloatSlider, ipywidgets.IntSlider]:
+        """Flip and padding: another seed would draw every photograph anew."""
+        return self.p, self.padding
 
     def _picture(self) -> LivePicture:
         count = len(self._images)
