@@ -58,7 +58,10 @@ class Panel(Closing):
 
     @property
     def page_controls(self) -> Sequence[Any]:
-        """The controls that a static page moves; the others stand as these leave them."""
+        """The controls that a static page moves; the others stand as these leave them.
+
+        Of the first slider a page shows most positions.
+        """
         return self.controls
 
     @property

@@ -39,28 +39,29 @@ class Choice:
 def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
     """The choices, with sliders of so few positions that there are about ``most`` settings.
 
-    The longest slider of each choice keeps most; one that is the same in several choices has the
-    same positions in all. If there are still too many, the last menus stay where they are at the
-    start, which is the first choice, then sliders but the longest do, and it keeps its ends only.
+    The first slider of each choice, its main one, keeps most; one that is the same in several
+    choices has the same positions in all. If there are still too many, the last menus stay where
+    they are at the start, which is the first choice, then other sliders do, and the main one keeps
+    its ends only.
     What a smaller ``most`` keeps, a larger one does, too.
     """
     kept = list(choices)
     while sum(map(len, kept)) > most:
         sliders = {slider: k for choice in kept for k, slider in choice.visible}
-        longest = {max((s for _, s in c.visible), key=len, default=None) for c in kept}
-        widest = max(sliders, key=lambda each: _spare(each, each in longest), default=None)
+        main = {choice.visible[0][1] for choice in kept if choice.visible}
+        widest = max(sliders, key=lambda each: _spare(each, each in main), default=None)
         moving = [k for k in range(len(kept[0].menus)) if len({c.menus[k] for c in kept}) > 1]
-        if widest is not None and _spare(widest, widest in longest):
+        if widest is not None and _spare(widest, widest in main):
             kept = [_replaced(choice, widest, widest.thinned()) for choice in kept]
         elif moving:
             last = moving[-1]
             kept = [choice for choice in kept if choice.menus[last] == kept[0].menus[last]]
         elif longer := [
-            s for s in sliders if s.thinned() != s or (s not in longest and len(s) > 1)
+            s for s in sliders if s.thinned() != s or (s not in main and len(s) > 1)
         ]:
-            one = min(longer, key=lambda each: each in longest)
+            one = min(longer, key=lambda each: each in main)
             kept = [
-                _replaced(choice, one, one.thinned() if one in longest else one.fixed())
+                _replaced(choice, one, one.thinned() if one in main else one.fixed())
                 for choice in kept
             ]
         else:

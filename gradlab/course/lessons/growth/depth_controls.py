@@ -97,7 +97,7 @@ class Depth(Panel):
             options=list(NORMS), value=norm or "none", description="norm"
         )
         self.residual = ipywidgets.Checkbox(residual, description="residual connections")
-        controls = [self.depth, self.gain, self.activation, self.norm, self.residual]
+        controls = [self.gain, self.depth, self.activation, self.norm, self.residual]
         super().__init__(controls, self._picture())
 
     def _picture(self) -> LivePicture:
