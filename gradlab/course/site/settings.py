@@ -56,9 +56,7 @@ def chosen(choices: Sequence[Choice], most: float) -> list[Choice]:
         elif moving:
             last = moving[-1]
             kept = [choice for choice in kept if choice.menus[last] == kept[0].menus[last]]
-        elif longer := [
-            s for s in sliders if s.thinned() != s or (s not in main and len(s) > 1)
-        ]:
+        elif longer := [s for s in sliders if s.thinned() != s or (s not in main and len(s) > 1)]:
             one = min(longer, key=lambda each: each in main)
             kept = [
                 _replaced(choice, one, one.thinned() if one in main else one.fixed())
