@@ -1,5 +1,6 @@
 """Static pages show what the live panels show, ask nothing of anybody, and appear whole or not."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -79,8 +80,10 @@ def built(tmp_path_factory):
     first = write(folder / "00_first.ipynb", *LESSON)
     second = write(folder / "01_second.ipynb", cell("markdown", "# And <then>?"), cell("code", "1"))
     live = {"Binder": "live/{notebook}", "Colab": "there/{notebook}#{cell}"}
-    pages = build([first, second], folder / "site", live=live, jobs=2)
-    return folder / "site", pages
+    (folder / "elsewhere").mkdir()
+    with contextlib.chdir(folder / "elsewhere"):  # and kernels stand in `folder`
+        pages = build([first, second], Path("site"), live=live, jobs=2)
+    return folder / "elsewhere" / "site", pages
 
 
 def settings_of(states):

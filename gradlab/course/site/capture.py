@@ -35,13 +35,13 @@ def install(folder: str) -> None:
     def bundle(shown: Any, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         number = next(numbers)
         panel = shown if isinstance(shown, Panel) else shown.panel
-        asked = shown.asked() if hasattr(shown, "asked") else None
         try:
+            asked = shown.asked() if hasattr(shown, "asked") else None
             packed = _packed(captured(panel) | {"asked": asked})
+            Path(folder, f"{number}.json.gz").write_bytes(packed)
         except Exception as error:  # IPython would go on without it: what is said here ends the run
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             raise
-        Path(folder, f"{number}.json.gz").write_bytes(packed)
         return {MIME: number, "text/plain": shown.readout}, {}
 
     shell: Any = get_ipython()

@@ -59,6 +59,7 @@ class Processes:
         Raises:
             ExportError: a cell raised, or a panel did, or something was written to stderr.
         """
+        panels = panels.resolve()  # the kernel stands in the notebook's folder
         ran = panels / "run.ipynb"
         command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
         with subprocess.Popen(
