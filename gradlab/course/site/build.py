@@ -69,7 +69,7 @@ def build(
 
 def _pages(notebooks: Sequence[Path], temporary: Path, jobs: int) -> list[Page]:
     """Every notebook, run; the first error ends the others."""
-    processes = Processes()
+    processes = Processes(jobs)
     with ThreadPoolExecutor(jobs) as threads:
         # the longest first, so that none runs alone at the end; most stored pictures, most panels
         longest = sorted(notebooks, key=lambda path: path.stat().st_size, reverse=True)

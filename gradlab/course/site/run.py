@@ -47,11 +47,17 @@ def read(path: Path) -> nbformat.NotebookNode:
 class Processes:
     """Runs notebooks, each in a process of its own, which does not outlive this one.
 
-    It starts the kernel, and takes all that belongs to it along.
+    It starts the kernel, and takes all that belongs to it along. Kernels side by side share the
+    processors: more threads than these would wait for each other.
+
+    Args:
+        jobs: notebooks at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: int) -> None:
         self._running: list[subprocess.Popen[str]] = []
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        self._around = {"OMP_NUM_THREADS": str(threads)} | os.environ
 
     def run(self, path: Path, panels: Path) -> nbformat.NotebookNode:
         """The notebook in a file, run in its folder; its panels are written into another folder.
@@ -63,7 +69,12 @@ class Processes:
         ran = panels / "run.ipynb"
         command = [sys.executable, "-m", __name__, str(path.resolve()), str(panels), str(ran)]
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            command,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._around,
+            text=True,
+            errors="replace",
         ) as process:
             self._running.append(process)
             said = process.stderr.read() if process.stderr else ""
