@@ -60,8 +60,6 @@ def history(recording: Recording, losses: Losses | None = None) -> History:
 class History(Panel):
     """See ``history``."""
 
-    page_bytes = 1_500_000  # a guess from few settings counts the still parts of each map too often
-
     def __init__(self, recording: Recording, losses: dict[str, dict[int, float]]) -> None:
         self._recording, self._losses = recording, losses
         self._maps = _maps(recording)

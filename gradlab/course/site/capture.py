@@ -106,9 +106,9 @@ def _at_every_setting(panel: Panel) -> dict[str, Any]:
         return _described(hand.controls, kept, states)
 
     few = shown(_FEW)
-    one = len(_packed({"layers": panel.picture.layers}))
-    more = (len(_packed(few)) - one) / len(few["states"])
-    found = shown(min(panel.page_settings, (panel.page_bytes - one) / more))
+    once = len(_packed({"parts": few["parts"][0]}))  # what stands still does not grow with settings
+    more = (len(_packed(few)) - once) / len(few["states"])
+    found = shown(min(panel.page_settings, (panel.page_bytes - once) / more))
     hand.back()
     return found
 
