@@ -1,0 +1,186 @@
+"""matplotlib's drawing of SVG, for a part of a page: short, and quick to be shown."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from matplotlib import _path
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D, IdentityTransform, Transform
+from numpy.typing import NDArray
+from PIL import Image
+
+_SAID = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_FINE = 144  # pixels per inch of what is no vector: an image, a map of values
+_NOISE = re.compile(r"<!--.*?-->| transform=\"rotate\(-0 [^\"]*\"", re.DOTALL)
+_PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in words
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_IMAGE = re.compile(r"data:image/png;base64,([^\"]+)")
+_SPACE = re.compile(r"\s+")
+_APART = 4  # markers to a point, at most: more of them look the same
+
+Clip = tuple[float, float, float, float]
+Places = NDArray[np.float64]
+
+
+def fragment(figure: Figure, artist: Artist, clips: Collection[Clip] | None) -> str:
+    """An artist of a figure as SVG, in the figure's dots, to a hundredth of one.
+
+    Args:
+        figure: that it belongs to.
+        artist: or the figure itself.
+        clips: of ``clips``, where another fragment of the page defines them; None: this one does.
+    """
+    renderer = _Renderer(figure, clips)
+    artist.draw(renderer)  # type: ignore[arg-type]
+    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), renderer.written())
+    return _IMAGE.sub(_lighter, _SPACE.sub(" ", _NOISE.sub("", short)).strip())
+
+
+def clips(figure: Figure) -> set[Clip]:
+    """The frames of a figure's axes, beyond which most of their artists are cut off."""
+    return set(_Renderer(figure, None)._clipd)
+
+
+class _Renderer(RendererSVG):
+    """Writes few elements: no groups, and the markers of a line as one path."""
+
+    def __init__(self, figure: Figure, clips: Collection[Clip] | None) -> None:
+        self._file, box, untyped = io.StringIO(), figure.bbox, super()
+        init: Any = untyped.__init__
+        init(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
+        self._begin, self._elsewhere = self._file.tell(), clips
+        self._clipd: dict[Any, Any]
+        if clips is None:
+            for axes in figure.axes:
+                gc: Any = self.new_gc()
+                gc.set_clip_rectangle(axes.bbox)
+                self._get_clip_attrs(gc)
+
+    def written(self) -> str:
+        """All that was drawn."""
+        for clip in self._elsewhere or ():
+            self._clipd.pop(clip, None)
+        untyped: Any = self
+        untyped._write_clips()
+        untyped._write_hatches()
+        return self._file.getvalue()[self._begin :]
+
+    def draw_text(
+        self,
+        gc: Any,
+        x: float,
+        y: float,
+        s: str,
+        prop: Any,
+        angle: float,
+        ismath: Any = False,
+        mtext: Any = None,
+    ) -> None:
+        """Letters stay letters, whatever ``svg.fonttype`` says."""
+        clip = self._get_clip_attrs(gc)
+        with self._within("g", **clip) if clip else nullcontext():
+            self._draw_text_as_text(gc, x, y, s, prop, angle, ismath, mtext)
+
+    def _make_id(self, type: str, content: object) -> str:
+        """The same for the same content, whatever ``svg.hashsalt`` says."""
+        return f"{type}{sha256(str(content).encode()).hexdigest()[:8]}"
+
+    def open_group(self, s: str, gid: str | None = None) -> None:
+        """None is needed: nobody asks for one."""
+
+    def close_group(self, s: str) -> None:
+        """See ``open_group``."""
+
+    def draw_markers(
+        self,
+        gc: Any,
+        marker_path: Path,
+        marker_trans: Transform,
+        path: Path,
+        trans: Transform,
+        rgbFace: Any = None,  # noqa: N803 - matplotlib's
+    ) -> None:
+        """As one path, where it cannot be seen which marker covers which."""
+        places = self._seen(trans.transform(path.vertices))
+        if not len(places):
+            return
+        style = self._get_style_dict(gc, rgbFace)
+        fill, edge = style.get("fill", "#000000"), style.get("stroke")
+        if "opacity" in " ".join(style) or fill not in ("none", edge or fill):
+            self._copies(places, marker_trans.transform_path(marker_path), gc, style)
+        elif marker_path is Path.unit_circle() and fill != "none":
+            radius = float(np.hypot(*marker_trans.get_matrix()[:2, 0]))
+            self._dots(places, 2 * radius + (gc.get_linewidth() if edge else 0), gc, fill)
+        else:
+            shape = marker_trans.transform_path(marker_path)
+            codes = np.full(len(shape), Path.LINETO) if shape.codes is None else shape.codes
+            codes = np.concatenate([[Path.MOVETO], codes[1:]])
+            every = (places[:, None] + shape.vertices).reshape(-1, 2)
+            many = Path(every, np.tile(codes, len(places)))
+            self.draw_path(gc, many, IdentityTransform(), rgbFace)
+
+    def _dots(self, places: Places, width: float, gc: Any, colour: str) -> None:
+        """Lines of no length, whose round ends are left."""
+        d = "".join(f"M{x:.2f} {self.height - y:.2f}h0" for x, y in places)
+        look = f"fill: none; stroke: {colour}; stroke-width: {width:.3g}; stroke-linecap: round"
+        self.writer.element("path", d=d, style=look, **self._get_clip_attrs(gc))
+
+    def _copies(self, places: Places, shape: Path, gc: Any, style: dict[str, str]) -> None:
+        d = self._convert_path(shape, Affine2D().scale(1, -1), simplify=False)
+        name = self._make_id("m", d)
+        look = "; ".join(f"{key}: {value}" for key, value in style.items())
+        with self._within("defs"):
+            self.writer.element("path", id=name, d=d)
+        with self._within("g", style=look, **self._get_clip_attrs(gc)):
+            for x, y in places:
+                at = {"x": f"{x:.2f}", "y": f"{self.height - y:.2f}"}
+                self.writer.element("use", attrib={"xlink:href": f"#{name}", **at})
+
+    @contextmanager
+    def _within(self, tag: str, **attributes: str) -> Iterator[None]:
+        self.writer.start(tag, **attributes)
+        yield
+        self.writer.end(tag)
+
+    def _seen(self, places: Places) -> Places:
+        """Those on the page or beside it, the same one only once."""
+        size = np.array([self.width, self.height])
+        places = places[((places > -size) & (places < 2 * size)).all(1)]
+        _, first = np.unique(np.round(_APART * places), axis=0, return_index=True)
+        return places[np.sort(first)]
+
+    def _convert_path(
+        self,
+        path: Path,
+        transform: Transform | None = None,
+        clip: bool | None = None,
+        simplify: bool | None = None,
+        sketch: Any = None,
+    ) -> str:
+        bounds = (0.0, 0.0, self.width, self.height) if clip else None
+        letters = [b"M", b"L", b"Q", b"C", b"z"]
+        written = _path.convert_to_string(
+            path, transform, bounds, simplify, sketch, 2, letters, False
+        )
+        return str(written.decode("ascii"))
+
+
+def _lighter(image: re.Match[str]) -> str:
+    """An image as JPEG where that halves it: a photograph, and no drawing."""
+    png, file = base64.b64decode(image[1]), io.BytesIO()
+    opened = Image.open(io.BytesIO(png)).convert("RGBA")
+    opened.convert("RGB").save(file, "JPEG", quality=85)
+    if 2 * len(file.getvalue()) > len(png) or opened.getchannel("A").getextrema() != (255, 255):
+        return image[0]
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
