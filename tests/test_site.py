@@ -148,6 +148,12 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
     assert thin.values[thin.start] == start
 
 
+def test_a_slider_goes_to_the_values_that_its_panel_has_for_a_page_and_to_its_start():
+    whole = Control("slider", "x", tuple("abcdef"), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 4)
+    few = whole.only((0.1 + 0.2, 0.0))
+    assert (few.names, few.values, few.start) == (("a", "d", "e"), (0.0, 0.3, 0.4), 2)
+
+
 def test_the_main_slider_keeps_most_and_menus_keep_all():
     def slider(count):
         return Control("slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0)
