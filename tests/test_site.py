@@ -184,6 +184,10 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
+    for page in (text, gallery):
+        names = re.findall(r'\bid="([^"]+)"', page)
+        assert len(names) == len(set(names))
+        assert set(re.findall(r"""(?:url\(|href=")#([^")]+)""", page)) <= set(names)
     assert gallery.count("<svg") == 3  # the first one moves, too; without what was asked before
     assert gallery.count("data-states") == 1
     assert len(first.panels) == 4

@@ -27,6 +27,7 @@ _PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in wor
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 _IMAGE = re.compile(r"data:image/png;base64,([^\"]+)")
 _SPACE = re.compile(r"\s+")
+_LONG = 30  # points of a marker that is written once, and used at every place
 _APART = 4  # markers to a point, at most: more of them look the same
 
 Clip = tuple[float, float, float, float]
@@ -61,6 +62,7 @@ class _Renderer(RendererSVG):
         init(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
         self._begin, self._elsewhere = self._file.tell(), clips
         self._clipd: dict[Any, Any]
+        self._markers: dict[Any, Any]
         if clips is None:
             for axes in figure.axes:
                 gc: Any = self.new_gc()
@@ -115,20 +117,21 @@ class _Renderer(RendererSVG):
         places = self._seen(trans.transform(path.vertices))
         if not len(places):
             return
-        style = self._get_style_dict(gc, rgbFace)
+        face = None if rgbFace is None or rgbFace[3:] == (0,) else rgbFace
+        style, shape = self._get_style_dict(gc, face), marker_trans.transform_path(marker_path)
         fill, edge = style.get("fill", "#000000"), style.get("stroke")
-        if "opacity" in " ".join(style) or fill not in ("none", edge or fill):
-            self._copies(places, marker_trans.transform_path(marker_path), gc, style)
-        elif marker_path is Path.unit_circle() and fill != "none":
+        alike = fill in ("none", edge or fill) and "opacity" not in " ".join(style)
+        if alike and marker_path is Path.unit_circle() and face is not None:
             radius = float(np.hypot(*marker_trans.get_matrix()[:2, 0]))
             self._dots(places, 2 * radius + (gc.get_linewidth() if edge else 0), gc, fill)
+        elif not alike or len(shape) > _LONG:
+            self._copies(places, shape, gc, style)
         else:
-            shape = marker_trans.transform_path(marker_path)
             codes = np.full(len(shape), Path.LINETO) if shape.codes is None else shape.codes
             codes = np.concatenate([[Path.MOVETO], codes[1:]])
             every = (places[:, None] + shape.vertices).reshape(-1, 2)
             many = Path(every, np.tile(codes, len(places)))
-            self.draw_path(gc, many, IdentityTransform(), rgbFace)
+            self.draw_path(gc, many, IdentityTransform(), face)
 
     def _dots(self, places: Places, width: float, gc: Any, colour: str) -> None:
         """Lines of no length, whose round ends are left."""
@@ -140,8 +143,10 @@ class _Renderer(RendererSVG):
         d = self._convert_path(shape, Affine2D().scale(1, -1), simplify=False)
         name = self._make_id("m", d)
         look = "; ".join(f"{key}: {value}" for key, value in style.items())
-        with self._within("defs"):
-            self.writer.element("path", id=name, d=d)
+        if name not in self._markers:
+            self._markers[name] = name
+            with self._within("defs"):
+                self.writer.element("path", id=name, d=d)
         with self._within("g", style=look, **self._get_clip_attrs(gc)):
             for x, y in places:
                 at = {"x": f"{x:.2f}", "y": f"{self.height - y:.2f}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,11 @@ class Captured:
     def layers(self) -> list[str]:
         """The fragments of the picture at the start."""
         return [table[k] for table, k in zip(self.states["parts"], self._start[:-1], strict=True)]
+
+    @property
+    def small(self) -> list[str]:
+        """The same, to stand beside them on one page: no two parts of it have one name."""
+        return [re.sub(r'(\bid="|href="#|url\(#)', r"\1small-", layer) for layer in self.layers]
 
     @property
     def readout(self) -> str:
