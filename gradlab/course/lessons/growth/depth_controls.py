@@ -85,6 +85,7 @@ class Depth(Panel):
         self._upstream = torch.randn(BATCH, WIDTH, generator=random)
         self._upstream /= self._upstream.norm()
         self._drawn = cache(self._draw)
+        self._drawn(activation, residual, norm)  # which refuses what it does not know
 
         wide = {"layout": {"width": "330px"}}
         self.depth = ipywidgets.IntSlider(depth, 1, DEEPEST, description="depth", **wide)
