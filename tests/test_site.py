@@ -256,6 +256,24 @@ def test_a_prediction_hides_its_picture_until_it_is_answered(built):
 
 
 @pytest.mark.browser
+def test_on_paper_the_answers_stand_at_the_end(built):
+    folder, _ = built
+    with lab.browsing() as browser, opened(browser, folder / "00_first.html") as (page, _):
+        ready(page, 0)
+        page.emulate_media(media="print")
+        asked = page.locator("#panel-1")
+        expect(asked).to_contain_text("Question 2. Predict, then look. Where?")
+        assert not asked.locator("svg").is_visible()
+        said = page.locator(".answers").inner_text().splitlines()
+        assert said == ["Answers", "here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4."]
+        page.emulate_media(media="screen")
+        assert not page.locator(".answers").is_visible()
+        asked.get_by_role("button", name="Skip").click()
+        page.emulate_media(media="print")
+        assert asked.locator("svg").is_visible()  # the reader knows
+
+
+@pytest.mark.browser
 def test_the_page_shows_the_picture_of_the_live_panel(built):
     folder, _ = built
     file = folder / "00_first.html"

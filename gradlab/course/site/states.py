@@ -13,6 +13,7 @@ from typing import Any
 
 from gradlab.draw.figure import DOTS
 from gradlab.draw.vector import POINTS
+from gradlab.panels.panel import number
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Captured:
         packed, number = path.read_bytes(), path.name.partition(".")[0]
         states = json.loads(gzip.decompress(packed))
         return cls(f"panel-{number}", f"panels/{page}-{number}.js", packed, states)
+
+    @property
+    def place(self) -> int:
+        """Among the panels of its page, from 1."""
+        return int(self.name.removeprefix("panel-")) + 1
 
     @property
     def script(self) -> str:
@@ -114,6 +120,20 @@ class Captured:
         """Whether the picture waits for an answer."""
         asked = self.states["asked"]
         return bool(asked and asked["once"] and not self.states["points"])
+
+    @property
+    def answer(self) -> str:
+        """To what is asked, with the reason."""
+        asked, points = self.states["asked"], self.states["points"]
+        if not asked["once"]:
+            return str(asked["skipped"])
+        if points:
+            places = (control["label"] for control in self.states["controls"])
+            pairs = zip(map(number, points["truth"]), places, strict=True)
+            return f"{', '.join(map(' '.join, pairs))}. {asked['idea']}"
+        truth, choices = asked["truth"], asked["choices"]
+        told = (truth, choices[truth]) if choices else (number(truth), "")
+        return " ".join(part for part in (f"{told[0]}.", told[1], asked["idea"]) if part)
 
     @property
     def _start(self) -> list[int]:
