@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -25,7 +26,7 @@ _FINE = 144  # pixels per inch of what is no vector: an image, a map of values
 _NOISE = re.compile(r"<!--.*?-->| transform=\"rotate\(-0 [^\"]*\"", re.DOTALL)
 _PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in words
 _DIGITS = re.compile(r"(\.\d\d)\d+")
-_IMAGE = re.compile(r"data:image/png;base64,([^\"]+)")
+_IMAGE = re.compile(r"image (\d+)(?=\")")
 _SPACE = re.compile(r"\s+")
 _LONG = 30  # points of a marker that is written once, and used at every place
 _APART = 4  # markers to a point, at most: more of them look the same
@@ -44,8 +45,9 @@ def fragment(figure: Figure, artist: Artist, clips: Collection[Clip] | None) -> 
     """
     renderer = _Renderer(figure, clips)
     artist.draw(renderer)  # type: ignore[arg-type]
-    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), renderer.written())
-    return _IMAGE.sub(_lighter, _SPACE.sub(" ", _NOISE.sub("", short)).strip())
+    bare = _SPACE.sub(" ", _NOISE.sub("", renderer.written())).strip()
+    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
+    return _IMAGE.sub(lambda found: renderer.images[int(found[1])], short)
 
 
 def clips(figure: Figure) -> set[Clip]:
@@ -61,6 +63,7 @@ class _Renderer(RendererSVG):
         init: Any = untyped.__init__
         init(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
         self._begin, self._elsewhere = self._file.tell(), clips
+        self.images: list[str] = []
         self._clipd: dict[Any, Any]
         self._markers: dict[Any, Any]
         if clips is None:
@@ -103,6 +106,28 @@ class _Renderer(RendererSVG):
 
     def close_group(self, s: str) -> None:
         """See ``open_group``."""
+
+    def draw_image(
+        self, gc: Any, x: float, y: float, im: NDArray[np.uint8], transform: Any = None
+    ) -> None:
+        """By its number among ``images``, which are long; matplotlib begins at the foot."""
+        height, width = im.shape[:2]
+        if transform is not None or not im.size:
+            untyped: Any = super()
+            untyped.draw_image(gc, x, y, im, transform)
+            return
+        name = f"image {len(self.images)}"
+        self.images.append(_written(width, height, im[::-1].tobytes()))
+        units = 72 / self.image_dpi
+        place = {
+            "x": f"{x:.2f}",
+            "y": f"{self.height - y - height * units:.2f}",
+            "width": f"{width * units:.2f}",
+            "height": f"{height * units:.2f}",
+        }
+        self.writer.element(
+            "image", attrib={"xlink:href": name, **place}, **self._get_clip_attrs(gc)
+        )
 
     def draw_markers(
         self,
@@ -181,11 +206,14 @@ class _Renderer(RendererSVG):
         return str(written.decode("ascii"))
 
 
-def _lighter(image: re.Match[str]) -> str:
-    """An image as JPEG where that halves it: a photograph, and no drawing."""
-    png, file = base64.b64decode(image[1]), io.BytesIO()
-    opened = Image.open(io.BytesIO(png)).convert("RGBA")
-    opened.convert("RGB").save(file, "JPEG", quality=85)
-    if 2 * len(file.getvalue()) > len(png) or opened.getchannel("A").getextrema() != (255, 255):
-        return image[0]
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+@lru_cache(256)  # a picture in a panel comes again and again
+def _written(width: int, height: int, pixels: bytes) -> str:
+    """An image as PNG, or as JPEG where that halves it: a photograph, and no drawing."""
+    image, png, jpeg = Image.frombytes("RGBA", (width, height), pixels), io.BytesIO(), io.BytesIO()
+    image.save(png, "PNG")
+    kind, file = "png", png
+    if image.getchannel("A").getextrema() == (255, 255):
+        image.convert("RGB").save(jpeg, "JPEG", quality=85)
+        if 2 * jpeg.tell() <= png.tell():
+            kind, file = "jpeg", jpeg
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
