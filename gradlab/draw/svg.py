@@ -17,7 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D, IdentityTransform, Transform
+from matplotlib.transforms import Affine2D, Transform
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -28,7 +28,8 @@ _PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in wor
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 _IMAGE = re.compile(r"image (\d+)(?=\")")
 _SPACE = re.compile(r"\s+")
-_LONG = 30  # points of a marker that is written once, and used at every place
+_LONG = 15  # points of a marker that is written once, and used at every place
+_LETTERS = {Path.MOVETO: "m", Path.LINETO: "l", Path.CURVE3: "q", Path.CURVE4: "c"}
 _APART = 4  # markers to a point, at most: more of them look the same
 
 Clip = tuple[float, float, float, float]
@@ -146,33 +147,34 @@ class _Renderer(RendererSVG):
         style, shape = self._get_style_dict(gc, face), marker_trans.transform_path(marker_path)
         fill, edge = style.get("fill", "#000000"), style.get("stroke")
         alike = fill in ("none", edge or fill) and "opacity" not in " ".join(style)
-        if alike and marker_path is Path.unit_circle() and face is not None:
-            radius = float(np.hypot(*marker_trans.get_matrix()[:2, 0]))
-            self._dots(places, 2 * radius + (gc.get_linewidth() if edge else 0), gc, fill)
-        elif not alike or len(shape) > _LONG:
-            self._copies(places, shape, gc, style)
+        round_one = marker_path is Path.unit_circle()
+        width = 2 * float(shape.vertices[:, 0].max())  # of a round one
+        if alike and round_one and face is not None:
+            self._dots(places, width + (gc.get_linewidth() if edge else 0), gc, fill)
+        elif alike and (round_one or len(shape) <= _LONG):
+            strokes = _circle(width) if round_one else _relative(shape)
+            self._at(places, strokes, gc, _css(style))
         else:
-            codes = np.full(len(shape), Path.LINETO) if shape.codes is None else shape.codes
-            codes = np.concatenate([[Path.MOVETO], codes[1:]])
-            every = (places[:, None] + shape.vertices).reshape(-1, 2)
-            many = Path(every, np.tile(codes, len(places)))
-            self.draw_path(gc, many, IdentityTransform(), face)
+            self._copies(places, shape, gc, _css(style))
 
     def _dots(self, places: Places, width: float, gc: Any, colour: str) -> None:
         """Lines of no length, whose round ends are left."""
-        d = "".join(f"M{x:.2f} {self.height - y:.2f}h0" for x, y in places)
         look = f"fill: none; stroke: {colour}; stroke-width: {width:.3g}; stroke-linecap: round"
-        self.writer.element("path", d=d, style=look, **self._get_clip_attrs(gc))
+        self._at(places, "h0", gc, look)
 
-    def _copies(self, places: Places, shape: Path, gc: Any, style: dict[str, str]) -> None:
+    def _at(self, places: Places, strokes: str, gc: Any, style: str) -> None:
+        """The same strokes from each place: what is the same takes little room, compressed."""
+        d = "".join(f"M{x:.2f} {self.height - y:.2f}{strokes}" for x, y in places)
+        self.writer.element("path", d=d, style=style, **self._get_clip_attrs(gc))
+
+    def _copies(self, places: Places, shape: Path, gc: Any, style: str) -> None:
         d = self._convert_path(shape, Affine2D().scale(1, -1), simplify=False)
         name = self._make_id("m", d)
-        look = "; ".join(f"{key}: {value}" for key, value in style.items())
         if name not in self._markers:
             self._markers[name] = name
             with self._within("defs"):
                 self.writer.element("path", id=name, d=d)
-        with self._within("g", style=look, **self._get_clip_attrs(gc)):
+        with self._within("g", style=style, **self._get_clip_attrs(gc)):
             for x, y in places:
                 at = {"x": f"{x:.2f}", "y": f"{self.height - y:.2f}"}
                 self.writer.element("use", attrib={"xlink:href": f"#{name}", **at})
@@ -204,6 +206,32 @@ class _Renderer(RendererSVG):
             path, transform, bounds, simplify, sketch, 2, letters, False
         )
         return str(written.decode("ascii"))
+
+
+def _css(style: dict[str, str]) -> str:
+    return "; ".join(f"{key}: {value}" for key, value in style.items())
+
+
+def _circle(width: float) -> str:
+    """The strokes of a circle around where they begin."""
+    half = f"a{width / 2:.3g} {width / 2:.3g} 0 1 0"
+    return f"m{-width / 2:.3g} 0{half} {width:.3g} 0{half} {-width:.3g} 0z"
+
+
+def _relative(shape: Path) -> str:
+    """The strokes of a shape from its origin, upside down, each from the end of the one before."""
+    at = begin = np.zeros(2)
+    strokes = []
+    for flat, code in shape.iter_segments(simplify=False):
+        if code == Path.CLOSEPOLY:
+            strokes.append("z")
+            at = begin
+            continue
+        steps = np.round(flat.reshape(-1, 2) * (1, -1) - at, 2)
+        at = at + steps[-1]
+        begin = at if code == Path.MOVETO else begin
+        strokes.append(_LETTERS[code] + " ".join(f"{step:g}" for step in steps.ravel()))
+    return "".join(strokes)
 
 
 @lru_cache(256)  # a picture in a panel comes again and again

@@ -68,7 +68,7 @@ def depth_panel(
 class Depth(Panel):
     """See ``depth_panel``."""
 
-    page_settings = 650
+    page_settings = 450
 
     def __init__(
         self,
