@@ -262,7 +262,7 @@ def test_on_paper_the_answers_stand_at_the_end(built):
         ready(page, 0)
         page.emulate_media(media="print")
         asked = page.locator("#panel-1")
-        expect(asked).to_contain_text("Question 2. Predict, then look. Where?")
+        expect(asked).to_contain_text("Question 1. Predict, then look. Where?")
         assert not asked.locator("svg").is_visible()
         said = page.locator(".answers").inner_text().splitlines()
         assert said == ["Answers", "here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4."]

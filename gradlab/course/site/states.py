@@ -40,11 +40,6 @@ class Captured:
         return cls(f"panel-{number}", f"panels/{page}-{number}.js", packed, states)
 
     @property
-    def place(self) -> int:
-        """Among the panels of its page, from 1."""
-        return int(self.name.removeprefix("panel-")) + 1
-
-    @property
     def script(self) -> str:
         """The file of its states: a script, since a page opened from a disk may read no other."""
         return f'gradlabStates("{self.file}", "{base64.b64encode(self.packed).decode()}");\n'
@@ -77,8 +72,9 @@ class Captured:
 
     @property
     def readout(self) -> str:
-        """What the panel says at the start."""
-        return str(self.states["readouts"][self._start[-1]])
+        """What the panel says at the start, and not what it asks."""
+        said, asked = str(self.states["readouts"][self._start[-1]]), self.states["asked"]
+        return said.removeprefix(asked["question"]).strip() if asked else said
 
     @property
     def controls(self) -> list[dict[str, Any]]:
