@@ -11,8 +11,8 @@
 - axe: what axe-core finds, at 360, 768 and 1440 px, light and dark
 
 `python tests/bench/bench_site.py --kinds [KIND ...]` makes a page of kinds of panels, of all by
-default, and puts page and live panel to 20 settings each, by chance: do they say the same, and how far are their
-pictures apart (0 to 1, on the average, and where it is most)?
+default, and puts page and live panel to 20 settings each, by chance: do they say the same, and how
+far are their pictures apart (0 to 1, on the average, and where it is most)?
 """
 
 import argparse
