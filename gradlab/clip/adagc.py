@@ -123,17 +123,16 @@ class AdaGC(Seeing):
         return ratio(torch.linalg.vector_norm(norms * factors), total), fired
 
     def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
-        finite = total.isfinite()
-        each = layers[finite].double().numpy()
+        norms, finite = layers.double(), total.isfinite().nonzero()[:, 0].tolist()
+        together, rows = self._together(total).tolist(), norms.numpy()
         unseen = np.full(layers.shape[1], inf)
-        bounds = np.empty_like(each)
-        steps = zip(self._together(total[finite]).tolist(), each, strict=True)
-        with np.errstate(invalid="ignore"):  # before the first step, averages are infinite
-            for step, bound in enumerate(self._step_by_step(np, (0.0, unseen), steps)):
-                bounds[step] = bound
-        found = torch.full(layers.shape, inf, dtype=torch.float64)
-        found[finite] = torch.from_numpy(bounds)
-        return Replayed(_down_to(layers.double(), found).to(total), found.to(total))
+        steps = self._step_by_step(np, (0.0, unseen), ((together[k], rows[k]) for k in finite))
+        bounds = np.full(layers.shape, inf)
+        with np.errstate(invalid="ignore"):  # a layer that is new has an infinite average
+            for k, bound in zip(finite, steps, strict=True):
+                bounds[k] = bound
+        thresholds = torch.from_numpy(bounds)
+        return Replayed(_down_to(norms, thresholds).to(total), thresholds)
 
     def _together(self, total: Tensor) -> Tensor:
         """The factor of all layers in the warm-up, by the total norm."""

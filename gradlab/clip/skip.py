@@ -105,4 +105,4 @@ class SkipSpikes(Seeing):
         before = torch.cat([self._unseen()["norms"], norms])  # no step depends on what was dropped
         found = torch.full_like(total, inf, dtype=torch.float64)
         found[finite] = self._threshold(before.unfold(0, self.window, 1)[:-1])
-        return Replayed((total <= found).to(total)[:, None], found.to(total)[:, None])
+        return Replayed((total <= found).to(total)[:, None], found[:, None])
