@@ -101,7 +101,7 @@ def draw_firing(axes: Axes) -> Firing:
     axes.set_xticks(_SHARES)
     axes.tick_params(labelleft=False, labelbottom=False)
     (curve,) = axes.plot([], [], color="#444444", linewidth=1.4, drawstyle="steps-post")
-    (measured,) = axes.plot([], [], ".-", color="#444444", linewidth=1.4, markersize=4)
+    (measured,) = axes.plot([], [], ".-", color="#444444", linewidth=1.4, markersize=3)
     line = axes.axhline(1, color=THRESHOLD, linewidth=1.4)
     (share,) = axes.plot([], [], ":", color=THRESHOLD, linewidth=1.4)
     here = axes.plot([], [], "o", color=THRESHOLD, markersize=7, clip_on=False, in_layout=False)[0]

@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -37,6 +38,7 @@ class Course:
     fired: Line2D
     line: Line2D
     warm: Rectangle
+    name: Text
     key: int
 
     @property
@@ -51,6 +53,8 @@ class Course:
         what: str,
         span: tuple[float, float],
         reference: ArrayLike | None = None,
+        *,
+        moves: bool = False,
         warmup: int = 0,
     ) -> None:
         """Show another quantity, (n,), at its steps, (n,); the picture must be redrawn.
@@ -65,6 +69,7 @@ class Course:
             what: the name of the quantity.
             span: the ends of the vertical axis, positive.
             reference: the threshold in force when it was recorded; where it moved, (n,).
+            moves: whether the threshold is a curve, too, and not the same at all steps.
             warmup: the first steps, which are treated otherwise.
         """
         axes, x, y = axes_of(self.before), np.asarray(steps), np.asarray(values, np.float64)
@@ -78,10 +83,11 @@ class Course:
         self.before.set_marker("." if len(joined) == len(y) and (np.diff(x) > 1).any() else "")
         self._lay(self.reference, np.nan if reference is None else reference)
         self.warm.set(width=warmup, visible=warmup > 0)
+        self.name.set_visible(warmup > 0)
         axes.set_ylabel(what)
         shown: list[Artist] = [self.before, self.after, self.fired]
+        shown += [self.line] * moves
         shown += [] if reference is None else [self.reference]
-        shown += [self.warm] if warmup else []
         axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1.06), ncols=self.key,
                     borderaxespad=0, handlelength=1.4, columnspacing=1.4)  # fmt: skip
 
@@ -141,18 +147,20 @@ def draw_course(axes: Axes, steps: int, key: int) -> Course:
     axes.tick_params(labelbottom=False)
     (before,) = axes.plot([], [], color=BEFORE, linewidth=1, label="before")
     (after,) = axes.plot([], [], color=AFTER, linewidth=1, label="after")
-    (line,) = axes.plot([], [], color=THRESHOLD, linewidth=1.4)
+    (line,) = axes.plot([], [], color=THRESHOLD, linewidth=1.4, label="threshold")
     (reference,) = axes.plot([], [], color="#444444", linewidth=1.2, linestyle=(0, (4, 3)),
                              label="threshold of the run")  # fmt: skip
     warm = Rectangle((-0.5, 0), 0, 1, transform=axes.get_xaxis_transform(), facecolor="#EFEFEF",
-                     edgecolor="none", zorder=0.5, label="warm-up")  # fmt: skip
+                     edgecolor="none", zorder=0.5)  # fmt: skip
     axes.add_patch(warm)
+    name = axes.text(0, 0.02, "warm-up", fontsize=8, color="#555555", va="bottom",
+                     transform=axes.get_xaxis_transform())  # fmt: skip
     # Above the axes, where no curve can meet it; the layout shall not ask what has no place yet.
     mark: Any = {"clip_on": False, "zorder": 5, "in_layout": False}
     (fired,) = axes.plot([], [], color=THRESHOLD, linewidth=1, label="clipped steps",
                          transform=axes.get_xaxis_transform(), **mark)  # fmt: skip
     (lost,) = axes.plot([], [], "x", color="black", markersize=6, **mark)
-    return Course(before, lost, reference, after, fired, line, warm, key)
+    return Course(before, lost, reference, after, fired, line, warm, name, key)
 
 
 @dataclass(frozen=True)
@@ -185,17 +193,23 @@ class Recorded:
         self.firing.measure(*compared.shares(), compared.bound, span)
 
     def follow(
-        self, compared: Compared, warmup: int, reference: NDArray[np.float64] | None = None
+        self,
+        compared: Compared,
+        low: float,
+        warmup: int,
+        reference: NDArray[np.float64] | None = None,
     ) -> None:
         """Show what a rule compares with a threshold that moves; the picture must be redrawn.
 
         Args:
             compared: the norm of everything.
-            warmup: the first steps, which it treats otherwise.
+            low: the smallest threshold.
+            warmup: the first steps, which the rule treats otherwise.
             reference: (n,): the threshold in force when it was recorded.
         """
-        what = compared.steps, compared.values, compared.what, compared.span
-        self.course.measure(*what, reference, warmup)
+        lowest, highest = compared.span
+        what = compared.steps, compared.values, compared.what, (min(lowest, low), highest)
+        self.course.measure(*what, reference, moves=True, warmup=warmup)
 
     def move(self, bound: float, label: str, would: WhatIf, *, by_layer: bool) -> None:
         """Show what another bound would have done; ``by_layer``: to which layers alone.

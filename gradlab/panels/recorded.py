@@ -104,10 +104,10 @@ class Recorded(Measuring):
             was = threshold(self._recording, type(rule))
             self.drawn.measure(held, ends(self.threshold), was)
             return
-        own = self._recording.clip if type(self._recording.clip) is type(rule) else None
-        was = own and self._recording.what_if(own).threshold
-        self.drawn.follow(held, rule.warmup, was)
-        self.drawn.firing.measure_apart(rule.bound_name, *self._fires[self._shown].axis)
+        fires, own = self._fires[self._shown], self._recording.clip
+        was = self._recording.what_if(own).threshold if type(own) is type(rule) else None
+        self.drawn.follow(held, fires.lowest(), rule.warmup, was)
+        self.drawn.firing.measure_apart(rule.bound_name, *fires.axis)
 
     def show(self) -> str:
         """Clip every recorded gradient at the slider's threshold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from math import isfinite, nan
+from math import inf, isfinite, nan
 
 import ipywidgets
 import numpy as np
@@ -45,6 +45,12 @@ class Fires:
     def known(self) -> tuple[tuple[float, ...], NDArray[np.float64]]:
         """All positions, and what is known of the shares; the others are NaN."""
         return self._bounds, self._shares
+
+    def lowest(self) -> float:
+        """The smallest norm that the lowest bound allows or leaves; inf: it never acts."""
+        would = self._recording.what_if(self._rule.with_bound(self._bounds[0]))
+        norms = np.append(would.norm_after, [] if would.threshold is None else would.threshold)
+        return float(norms[norms > 0].min(initial=inf))
 
     def measure_next(self) -> bool:
         """Replay the run at some more positions, in a few hundredths of a second; if any missed."""

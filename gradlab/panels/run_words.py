@@ -65,8 +65,10 @@ def _moved(would: WhatIf) -> str:
     first = f" The first {warm:,} steps are its warm-up." * bool(warm)
     if not held.size:
         return first
-    low, high = number(held.min()), number(held.max())
-    return f"{first} Its threshold moves between {low} and {high}."
+    whose = "The norm above which it clips" if would.clip.part == "everything" else (
+        "The norm above which it clips some layer of a gradient"
+    )
+    return f"{first} {whose} moves between {number(held.min())} and {number(held.max())}."
 
 
 def of_the_run(recording: Recording) -> str:
