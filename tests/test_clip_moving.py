@@ -13,6 +13,7 @@ from torch import nn
 
 from gradlab import clip
 from gradlab.clip import AdaGC, Percentile, SkipSpikes, ZClip
+from gradlab.clip.rule import EPS
 
 few = settings(max_examples=15)
 seeds = st.integers(0, 2**32 - 1)
@@ -32,15 +33,17 @@ def course(seed, steps=60, layers=3):
     return np.where(spikes, norms * 10 ** draw.uniform(0.5, 3, (steps, layers)), norms)
 
 
-def fed(rule, norms, nonfinite=None):
-    """(steps, layers) norms that the rule leaves of gradients with these."""
+def fed(rule, norms, told=None):
+    """(steps, layers) norms that the rule leaves of gradients with these; ``told``: what it did."""
     parameters = {f"layer{k}": torch.zeros(1, dtype=torch.float64) for k in range(norms.shape[1])}
     left = np.full(norms.shape, np.nan)
     for step, row in enumerate(norms):
         for parameter, norm in zip(parameters.values(), row, strict=True):
             gradient = torch.tensor([norm], dtype=torch.float64)
             parameter.grad = None if norm == GONE else gradient
-        rule.clip_(parameters.items())
+        did = rule.clip_(parameters.items())
+        if told is not None:
+            told.append(did)
         for column, parameter in enumerate(parameters.values()):
             if parameter.grad is not None:
                 left[step, column] = parameter.grad.item()
@@ -194,6 +197,27 @@ def test_a_step_that_is_not_finite_is_not_seen(kind, nonfinite, value, monkeypat
     np.testing.assert_array_equal(np.delete(met, 30, axis=0), left)
     if policy == "allow":
         np.testing.assert_array_equal(met[30], bad[30])
+
+
+@each_kind
+@given(seeds)
+@few
+def test_a_replay_does_what_clipping_did(kind, seed):
+    rule, norms = kind(**SOON.get(kind, {})), course(seed)
+    norms[30, 0] = norms[31, 2] = GONE
+    did = []
+    left = fed(rule, norms, told=did)
+    seen = norms.copy()
+    seen[seen == GONE] = math.nan
+    total = torch.stack([one.total_norm for one in did])
+    replayed = rule.replayed(total, torch.from_numpy(seen))
+    expected = torch.from_numpy(seen) * replayed.factors
+    digits = 1e-15 if kind is Percentile else 0  # the others do the same to the last bit
+    np.testing.assert_allclose(np.nan_to_num(left), expected.nan_to_num(), rtol=digits, atol=0)
+    moved = torch.from_numpy(seen) if kind is AdaGC else total[:, None]
+    near = EPS if kind is Percentile else 0.0  # a norm may be its own percentile
+    acts = (moved + near > replayed.thresholds).any(1)
+    assert acts.tolist() == [bool(one.fired) for one in did]
 
 
 @each_kind
