@@ -212,7 +212,7 @@ def test_a_replay_does_what_clipping_did(kind, seed):
     total = torch.stack([one.total_norm for one in did])
     replayed = rule.replayed(total, torch.from_numpy(seen))
     expected = torch.from_numpy(seen) * replayed.factors
-    digits = 1e-15 if kind is Percentile else 0  # the others do the same to the last bit
+    digits = 0 if kind in (AdaGC, SkipSpikes) else 1e-13  # torch's own roots and means may round
     np.testing.assert_allclose(np.nan_to_num(left), expected.nan_to_num(), rtol=digits, atol=0)
     moved = torch.from_numpy(seen) if kind is AdaGC else total[:, None]
     near = EPS if kind is Percentile else 0.0  # a norm may be its own percentile

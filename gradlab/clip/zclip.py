@@ -108,7 +108,7 @@ class ZClip(Seeing):
     def _allowed(self, z: Number) -> Number:
         """The z-score that an outlier of score ``z`` is brought to."""
         most = float(self.z_thresh)
-        # torch divides a number by a tensor as 1 / z: so does this, to be the same to the last bit.
+        # torch divides a number by a tensor as 1 / z: written so, floats are rounded alike.
         return {"reciprocal": 1 / z * most * most, "mean": 0 * z, "max": most}[self.mode]
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from gradlab.clip import ByNorm, Rule
 from gradlab.draw.recorded import draw_recorded
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.measuring import Measuring
-from gradlab.panels.panel import Panel, log_slider, number, percent
+from gradlab.panels.panel import log_slider, number, percent
 from gradlab.panels.replayed import Fires, bound_slider, ends
 from gradlab.panels.run_words import of_the_run, would_in_words
 from gradlab.recording import Recording
@@ -30,7 +30,7 @@ class Recorded(Measuring):
     other positions is replayed in the background, and is a line of dots that grows.
     """
 
-    page_settings = Panel.page_settings
+    page_settings = 300
 
     def __init__(
         self, recording: Recording, kinds: Sequence[type[Rule]], clip: Rule | type[Rule]
