@@ -418,8 +418,8 @@ def test_a_warm_up_is_marked_and_said(replayed, rule):
     course = panel.drawn.course
     assert course.warm.get_visible() == course.name.get_visible() == (warmup > 0)
     assert course.warm.get_width() == warmup
-    assert ("its warm-up" in panel.readout) == (warmup > 0)
-    assert (f"The first {warmup} steps" in panel.readout) == (warmup > 0)
+    assert ("warm-up" in panel.readout) == (warmup > 0)
+    assert (f"Its warm-up takes {warmup} steps." in panel.readout) == (warmup > 0)
     panel.clip.value = "by norm"
     assert not course.warm.get_visible()
     panel.reset()

@@ -1,9 +1,9 @@
 """What the rules share whose threshold moves with the norms that they have seen.
 
 Where a rule goes on step by step, it is written once, as ``_see``, in words that torch and numpy
-have in common. While it clips, they are torch's, so that nothing leaves the device. When it is asked
-what it would have done, many steps follow one another at once: then they are numpy's, or those of
-``Floats`` for plain numbers, each of which costs a fraction of an operation on a tensor.
+have in common. While it clips, they are torch's, so that nothing leaves the device. When it is
+asked what it would have done to many steps, they are numpy's, or those of ``Floats`` for plain
+numbers: these cost a fraction of an operation on a tensor.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gradlab.draw.firing import Coefficients, Firing, draw_coefficients, draw_firing
 from gradlab.draw.layers import Layers, columns, draw_layers, marks, places
@@ -91,9 +91,7 @@ class Course:
         axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1.06), ncols=self.key,
                     borderaxespad=0, handlelength=1.4, columnspacing=1.4)  # fmt: skip
 
-    def move(
-        self, threshold: ArrayLike, fired: ArrayLike, after: ArrayLike | None = None
-    ) -> None:
+    def move(self, threshold: ArrayLike, fired: ArrayLike, after: ArrayLike | None = None) -> None:
         """Cut at another threshold, and mark the steps that it changes.
 
         Args:
@@ -117,7 +115,7 @@ class Course:
         if np.ndim(threshold):
             line.set_data(*_curve(threshold))
         else:
-            line.set_data(axes_of(line).get_xlim(), [threshold, threshold])
+            line.set_data(axes_of(line).get_xlim(), [float(np.asarray(threshold))] * 2)
 
 
 def _curve(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from gradlab.draw.recorded import draw_recorded
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.measuring import Measuring
 from gradlab.panels.panel import log_slider, number, percent
-from gradlab.panels.replayed import Fires, bound_slider, ends
+from gradlab.panels.replayed import Fires, Slider, bound_slider, ends
 from gradlab.panels.run_words import of_the_run, would_in_words
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
@@ -60,7 +60,7 @@ class Recorded(Measuring):
         super().__init__([self.clip, *self.thresholds.values()], self._picture)
 
     @property
-    def threshold(self) -> ipywidgets.FloatLogSlider | ipywidgets.FloatSlider:
+    def threshold(self) -> Slider:
         """The slider of the rule that is chosen."""
         return self.thresholds[self._rules[self.clip.value].bound_name]
 
@@ -79,9 +79,7 @@ class Recorded(Measuring):
         self._turn()
         return LivePicture(figure, self.drawn.artists)
 
-    def _slider(
-        self, name: str, clip: Rule | type[Rule]
-    ) -> ipywidgets.FloatLogSlider | ipywidgets.FloatSlider:
+    def _slider(self, name: str, clip: Rule | type[Rule]) -> Slider:
         """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
         named = [label for label in self._compared if self._rules[label].bound_name == name]
         shown = [label for label in named if not self._rules[label].moves]
@@ -101,8 +99,8 @@ class Recorded(Measuring):
         self._shown = self.clip.value
         rule, held = self._rules[self._shown], self._compared[self._shown]
         if not rule.moves:
-            was = threshold(self._recording, type(rule))
-            self.drawn.measure(held, ends(self.threshold), was)
+            bound = threshold(self._recording, type(rule))
+            self.drawn.measure(held, ends(self.threshold), bound)
             return
         fires, own = self._fires[self._shown], self._recording.clip
         was = self._recording.what_if(own).threshold if type(own) is type(rule) else None

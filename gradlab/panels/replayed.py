@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from math import inf, isfinite, nan
+from typing import TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -18,7 +19,7 @@ _TURN = 0.03  # seconds
 _REACH = 10
 _STRIDES = 8, 4, 2, 1  # the whole of a curve first, then what lies between
 
-Slider = ipywidgets.FloatLogSlider | ipywidgets.FloatSlider
+Slider: TypeAlias = ipywidgets.FloatLogSlider | ipywidgets.FloatSlider
 
 
 class Fires:

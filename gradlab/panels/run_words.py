@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.panels.panel import number, percent
+from gradlab.panels.panel import counted, number, percent
 from gradlab.recording import Recording
 from gradlab.recording.counterfactual import WhatIf
 from gradlab.recording.sampled import in_words
@@ -62,13 +62,12 @@ def _moved(would: WhatIf) -> str:
     warm = min(would.clip.warmup, len(would.steps))
     held = would.threshold[warm:]
     held = held[np.isfinite(held)]
-    first = f" The first {warm:,} steps are its warm-up." * bool(warm)
+    first = f" Its warm-up takes {counted(warm, 'step')}." * bool(warm)
     if not held.size:
         return first
-    whose = "The norm above which it clips" if would.clip.part == "everything" else (
-        "The norm above which it clips some layer of a gradient"
-    )
-    return f"{first} {whose} moves between {number(held.min())} and {number(held.max())}."
+    what = "it clips" if would.clip.part == "everything" else "it clips a layer of a gradient"
+    low, high = number(held.min()), number(held.max())
+    return f"{first} The norm above which {what} moves between {low} and {high}."
 
 
 def of_the_run(recording: Recording) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from math import floor, inf, log10
+from math import inf
 from threading import get_ident
 from typing import Any
 

@@ -167,7 +167,7 @@ def _answer(
     error: float = 0.0,
     stride: int = 1,
 ) -> WhatIf:
-    """Of ``parts`` of each gradient the norm before and after, and how much of it stays, along it."""
+    """``parts``: of each gradient the norms before and after, and how much stays, along it."""
     before, left, along = parts
     whole, norm_after = (np.sqrt(np.einsum("ij,ij->i", each, each)) for each in (before, left))
     ratio = np.where(fired & (whole > 0), norm_after / whole, 1.0) * norms.nan
