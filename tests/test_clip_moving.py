@@ -1,4 +1,4 @@
-"""Rules whose threshold moves, against the authors' algorithms written down as they print them."""
+"""Rules whose threshold moves, against other people's code, or their algorithms written down."""
 
 import copy
 import math
@@ -50,7 +50,7 @@ def fed(rule, norms, told=None):
     return left
 
 
-# The algorithms, one number after the other.
+# Two algorithms, one number after the other, and a maintained library.
 
 
 def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
@@ -74,19 +74,18 @@ def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
         variance = alpha * variance + (1 - alpha) * (effective - mean) ** 2
 
 
-def adagc(norms, lambda_rel, beta, warmup_steps, lambda_abs):
-    """Wang et al. 2025, Algorithm 1, as pytorch-optimizer's AdaGC: the norms left of layers."""
-    average = [math.inf] * norms.shape[1]
-    for step, row in enumerate(norms, start=1):
-        if step < warmup_steps:
-            left = row * min(lambda_abs / np.linalg.norm(row), 1)
-            average = [min(a, norm) for a, norm in zip(average, left, strict=True)]
-        else:
-            left = [
-                norm * min(lambda_rel * a / norm, 1) for a, norm in zip(average, row, strict=True)
-            ]
-            average = [beta * a + (1 - beta) * n for a, n in zip(average, left, strict=True)]
-        yield left
+def adagc(norms, **settings):
+    """pytorch-optimizer's AdaGC: the norms left of layers."""
+    peer = pytest.importorskip("pytorch_optimizer")
+    weights = [torch.zeros(1, dtype=torch.float64, requires_grad=True) for _ in norms[0]]
+    # Without momentum, what Adam averages is the gradient that its AdaGC has left.
+    plain = {"betas": (0.0, 0.999), "weight_decay": 0.0, "eps": 1e-12}
+    optimizer = peer.AdaGC(weights, **plain, **settings)
+    for row in norms:
+        for weight, norm in zip(weights, row, strict=True):
+            weight.grad = torch.tensor([norm], dtype=torch.float64)
+        optimizer.step()
+        yield [optimizer.state[weight]["exp_avg"].item() for weight in weights]
 
 
 def skipped(norms, sigma_factor, window):
@@ -117,7 +116,7 @@ def test_zclip_is_the_authors(seed, mode, z_thresh, max_norm):
 
 @few
 @given(seeds, st.sampled_from([1.0, 1.05, 3.0]), st.sampled_from([0.5, 50.0]))
-def test_adagc_is_the_authors(seed, lambda_rel, lambda_abs):
+def test_adagc_is_pytorch_optimizers(seed, lambda_rel, lambda_abs):
     norms = course(seed)
     settings = {"lambda_rel": lambda_rel, "beta": 0.9}
     settings |= {"warmup_steps": 10, "lambda_abs": lambda_abs}
