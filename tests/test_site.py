@@ -109,9 +109,7 @@ def named(states, choice, at):
     return setting
 
 
-@pytest.mark.parametrize(
-    "name", ["race", "claimed", "threshold", "replayed", "scenes", "averages", "rules"]
-)
+@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "rules"])
 def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
     panel.page_settings = 60
