@@ -45,7 +45,7 @@ def fragment(figure: Figure, artist: Artist, clips: Collection[Clip] | None) -> 
         clips: of ``clips``, where another fragment of the page defines them; None: this one does.
     """
     renderer = _Renderer(figure, clips)
-    artist.draw(renderer)  # type: ignore[arg-type]
+    artist.draw(renderer)
     bare = _SPACE.sub(" ", _NOISE.sub("", renderer.written())).strip()
     short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
     return _IMAGE.sub(lambda found: renderer.images[int(found[1])], short)
@@ -56,20 +56,20 @@ def clips(figure: Figure) -> set[Clip]:
     return set(_Renderer(figure, None)._clipd)
 
 
-class _Renderer(RendererSVG):
+_Untyped: Any = RendererSVG  # as it is
+
+
+class _Renderer(_Untyped):  # type: ignore[misc]
     """Writes few elements: no groups, and the markers of a line as one path."""
 
     def __init__(self, figure: Figure, clips: Collection[Clip] | None) -> None:
-        self._file, box, untyped = io.StringIO(), figure.bbox, super()
-        init: Any = untyped.__init__
-        init(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
+        self._file, box = io.StringIO(), figure.bbox
+        super().__init__(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
         self._begin, self._elsewhere = self._file.tell(), clips
         self.images: list[str] = []
-        self._clipd: dict[Any, Any]
-        self._markers: dict[Any, Any]
         if clips is None:
             for axes in figure.axes:
-                gc: Any = self.new_gc()
+                gc = self.new_gc()
                 gc.set_clip_rectangle(axes.bbox)
                 self._get_clip_attrs(gc)
 
@@ -77,9 +77,8 @@ class _Renderer(RendererSVG):
         """All that was drawn."""
         for clip in self._elsewhere or ():
             self._clipd.pop(clip, None)
-        untyped: Any = self
-        untyped._write_clips()
-        untyped._write_hatches()
+        self._write_clips()
+        self._write_hatches()
         return self._file.getvalue()[self._begin :]
 
     def draw_text(
@@ -114,8 +113,7 @@ class _Renderer(RendererSVG):
         """By its number among ``images``, which are long; matplotlib begins at the foot."""
         height, width = im.shape[:2]
         if transform is not None or not im.size:
-            untyped: Any = super()
-            untyped.draw_image(gc, x, y, im, transform)
+            super().draw_image(gc, x, y, im, transform)
             return
         name = f"image {len(self.images)}"
         self.images.append(_written(width, height, im[::-1].tobytes()))
@@ -148,7 +146,7 @@ class _Renderer(RendererSVG):
         fill, edge = style.get("fill", "#000000"), style.get("stroke")
         alike = fill in ("none", edge or fill) and "opacity" not in " ".join(style)
         round_one = marker_path is Path.unit_circle()
-        width = 2 * float(shape.vertices[:, 0].max())  # of a round one
+        width = 2 * float(np.max(shape.vertices, 0)[0])  # of a round one
         if alike and round_one and face is not None:
             self._dots(places, width + (gc.get_linewidth() if edge else 0), gc, fill)
         elif alike and (round_one or len(shape) <= _LONG):
@@ -202,7 +200,8 @@ class _Renderer(RendererSVG):
     ) -> str:
         bounds = (0.0, 0.0, self.width, self.height) if clip else None
         letters = [b"M", b"L", b"Q", b"C", b"z"]
-        written = _path.convert_to_string(
+        untyped: Any = _path
+        written = untyped.convert_to_string(
             path, transform, bounds, simplify, sketch, 2, letters, False
         )
         return str(written.decode("ascii"))

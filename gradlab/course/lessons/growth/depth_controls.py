@@ -127,7 +127,9 @@ class Depth(Panel):
             network = models.mlp(
                 DEEPEST, WIDTH, activation=activation, residual=residual, norm=norm
             )
-        weights = [layer.get_parameter("linear.weight") for layer in network[1:]]
+        weights: list[torch.Tensor] = [
+            layer.get_parameter("linear.weight") for layer in network[1:]
+        ]
         return network, weights, [weight.detach().clone() for weight in weights]
 
     def show(self) -> str:
