@@ -38,9 +38,12 @@ def without_gradient(run: Run) -> float:
 
 
 def faded(run: Run) -> float:
-    """Powers of ten from the first bias's gradient, at the first step, up to the last bias's."""
+    """Where the loss ends at chance: powers of ten, at the first step, from bias to bias.
+
+    From the norm of the first bias's gradient up to that of the last one.
+    """
     first, last = run.recording.layer_norms[0][[1, -1]]
-    return float(np.log10(last / first)) if first > 0 else 0.0
+    return float(np.log10(last / first)) if first > 0 and _rests(run) else 0.0
 
 
 def dead(run: Run) -> float:
@@ -50,9 +53,8 @@ def dead(run: Run) -> float:
 
 def unlearnable(run: Run) -> float:
     """Where the loss ends at chance: how much shorter the gradient has become since the start."""
-    norms, end = run.recording.total_norm, run.train[-20:].mean()
-    rests = abs(end - chance(run.classes)) < 0.1
-    return float(norms[:10].mean() / norms[-20:].mean()) if rests else 0.0
+    norms = run.recording.total_norm
+    return float(norms[:10].mean() / norms[-20:].mean()) if _rests(run) else 0.0
 
 
 def piled_up(run: Run) -> float:
@@ -95,9 +97,14 @@ def floored(run: Run) -> float:
 
 def thrown_back(run: Run) -> float:
     """Where the loss had fallen, and ends at chance: the longest gradient / a usual one before."""
-    norms, rest = run.recording.total_norm, chance(run.classes)
-    back = run.train.min() < rest - 0.3 and run.train[-20:].mean() > rest - 0.1
+    norms = run.recording.total_norm
+    back = _rests(run) and run.train.min() < chance(run.classes) - 0.3
     return float(norms.max() / np.median(norms[:10])) if back else 0.0
+
+
+def _rests(run: Run) -> bool:
+    """Whether the loss ends at chance."""
+    return bool(abs(run.train[-20:].mean() - chance(run.classes)) < 0.1)
 
 
 def _finite(run: Run) -> NDArray[np.float64]:
