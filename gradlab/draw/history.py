@@ -65,8 +65,8 @@ def draw_history(
     steps = len(recording)
     for name, (color, loss) in zip(losses, zip(CYCLE, losses.values(), strict=False), strict=True):
         at = np.fromiter(loss, np.int64)
-        draw_curve(curves, at, np.fromiter(loss.values(), np.float64), color, name)
-    draw_curve(norm, np.arange(steps), recording.total_norm, AFTER)
+        _draw_curve(curves, at, np.fromiter(loss.values(), np.float64), color, name)
+    _draw_curve(norm, np.arange(steps), recording.total_norm, AFTER)
     curves.set_title("loss")
     if losses:
         curves.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(losses), borderaxespad=0)
@@ -89,7 +89,7 @@ def draw_history(
     return History(tuple(cursors), bars, zeros, *maps)
 
 
-def draw_curve(
+def _draw_curve(
     axes: Axes, steps: NDArray[np.int64], values: NDArray[np.float64], color: str, name: str = ""
 ) -> None:
     """Draw positive values on a logarithmic axis; what is not finite is a cross at its edge."""

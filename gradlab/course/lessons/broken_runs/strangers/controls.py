@@ -8,14 +8,12 @@ import ipywidgets
 
 from gradlab.course.lessons.broken_runs.clinic_controls import Clinic
 from gradlab.course.lessons.broken_runs.running import Run
-from gradlab.course.lessons.broken_runs.strangers.cases import Stranger
-from gradlab.course.lessons.broken_runs.strangers.picture import draw_letter
+from gradlab.course.lessons.broken_runs.strangers.stranger import Stranger
+from gradlab.course.lessons.broken_runs.strangers.picture import Curves, draw_letter
 from gradlab.course.prediction import Asking, InTurn, Prediction, predict
 from gradlab.draw.style import AFTER, BEFORE, CYCLE
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number
-
-AS_IT_WAS, CHANGED = "as it was", "in the experiment"
 
 
 class Sent(InTurn):
@@ -27,75 +25,83 @@ class Sent(InTurn):
     """
 
     def __init__(self, stranger: Stranger, first: Callable[[bool], object]) -> None:
-        patient, suspects = stranger.patient, stranger.suspects
-        run = patient.run()
+        patient, run = stranger.patient, stranger.patient.run()
 
-        def asked() -> Asking:
-            return Asking(letter({"": run}), suspects.ask, suspects.choices, suspects.truth)
+        def suspects() -> Asking:
+            asked = stranger.suspects
+            return Asking(letter(run), asked.ask, asked.choices, asked.truth)
 
-        def decided() -> Prediction:
-            changed = patient.run(stranger.change)
+        def decides() -> Prediction:
+            asked, changed = stranger.decides, patient.run(stranger.change)
             return predict(
-                letter({AS_IT_WAS: run, CHANGED: changed}),
-                stranger.decides.ask,
-                choices=stranger.decides.choices,
-                truth=stranger.decides.truth,
+                letter(run, changed),
+                asked.ask,
+                choices=asked.choices,
+                truth=asked.truth,
                 idea=stranger.outcome,
             )
 
-        def examined() -> Clinic:
+        def diagnosis() -> Clinic:
             clinic = Clinic(patient, run)
             clinic.on_answer(first)
             return clinic
 
-        super().__init__([asked, decided, examined])
+        super().__init__([suspects, decides, diagnosis])
 
 
-def letter(runs: Mapping[str, Run]) -> Letter:
-    """The losses, the norm of the gradient and the rate of a run, or of two; a slider marks a step.
+def letter(run: Run, changed: Run | None = None) -> Letter:
+    """A run's losses, norm of the gradient and rate; a slider marks a step.
 
     Args:
-        runs: by name; one needs none.
+        run: of which something is sent.
+        changed: the same script in an experiment, to be drawn over it.
     """
-    return Letter(runs)
+    return Letter(run, changed)
 
 
 class Letter(Panel):
     """See ``letter``."""
 
-    def __init__(self, runs: Mapping[str, Run]) -> None:
-        self._runs = runs
-        steps = max(len(run.recording) for run in runs.values())
+    def __init__(self, run: Run, changed: Run | None) -> None:
+        self._runs = {"": run} if changed is None else {"as it was": run, "changed": changed}
+        steps = max(len(each.recording) for each in self._runs.values())
         self.step = ipywidgets.IntSlider(
             steps // 2, 0, steps - 1, description="step", layout={"width": "420px"}
         )
-        figure, axes = subplots(
-            7.6, 4.8, nrows=3, sharex=True, height_ratios=(2, 2, 1)
-        )
-        one = len(runs) == 1
-        colours = dict(zip(runs, (AFTER,) if one else (BEFORE, AFTER), strict=True))
-        (first,) = [*runs.values()][:1]
-        self.drawn = draw_letter(
-            axes,
-            {kind: (first.losses[kind], color) for kind, color in zip(first.losses, CYCLE)}
-            if one
-            else {name: (run.losses["train"], colours[name]) for name, run in runs.items()},
-            [(run.recording.total_norm, colours[name]) for name, run in runs.items()],
-            [(run.recording.learning_rate, colours[name]) for name, run in runs.items()],
-        )
+        figure, axes = subplots(7.6, 5, nrows=3, sharex=True, height_ratios=(2, 2, 1))
+        both = [_all(run)] if changed is None else [_old(run), _new(changed)]
+        self.drawn = draw_letter(axes, both)
         super().__init__([self.step], LivePicture(figure, self.drawn.artists))
 
     def show(self) -> str:
         """Go to the slider's step."""
         step = self.step.value
         self.drawn.move(step)
-        return " ".join([f"Step {step}.", *(_said(name, run, step) for name, run in self._runs.items())])
+        said = [_said(name, run, step) for name, run in self._runs.items()]
+        return " ".join([f"Step {step}.", *said])
+
+
+def _all(run: Run) -> Curves:
+    losses = dict(zip(run.losses, zip(run.losses.values(), CYCLE, strict=False), strict=True))
+    return Curves(losses, run.recording.total_norm, run.recording.learning_rate, AFTER)
+
+
+def _old(run: Run) -> Curves:
+    losses = {"as it was": (run.losses["train"], BEFORE)}
+    recording = run.recording
+    return Curves(losses, recording.total_norm, recording.learning_rate, BEFORE, width=2.4)
+
+
+def _new(run: Run) -> Curves:
+    losses = {"in the experiment": (run.losses["train"], AFTER)}
+    return Curves(losses, run.recording.total_norm, run.recording.learning_rate, AFTER)
 
 
 def _said(name: str, run: Run, step: int) -> str:
     if step >= len(run.recording):
-        return f"{name}: over."
-    kinds = [f"{kind} {number(by[step])}" for kind, by in run.losses.items() if step in by]
+        return f"{name}: stopped before."
+    losses: Mapping[str, Mapping[int, float]] = run.losses
+    kinds = [f"{kind} {number(by[step])}" for kind, by in losses.items() if step in by]
     norm, rate = run.recording.total_norm[step], run.recording.learning_rate[step]
-    of = f"{name}: loss" if name else "Loss"
-    return f"{of}: {', '.join(kinds)}. Norm {number(norm)}. Rate {number(rate)}."
+    of = f"{name}: loss" if name else "Loss:"
+    return f"{of} {', '.join(kinds)}; norm {number(norm)}; rate {number(rate)}."

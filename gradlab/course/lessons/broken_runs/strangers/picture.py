@@ -12,11 +12,25 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from gradlab.draw.history import draw_curve
-from gradlab.draw.style import AFTER, THRESHOLD
+from gradlab.draw.style import THRESHOLD, legible
 
-Curve = tuple[Mapping[int, float], str]
-"""step -> value, and a colour."""
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What is drawn of one run.
+
+    Args:
+        losses: by name and step, each with its colour.
+        norm, rate: (n,): of each step.
+        color: of the norm and the rate.
+        width: of all lines.
+    """
+
+    losses: Mapping[str, tuple[Mapping[int, float], str]]
+    norm: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    color: str
+    width: float = 1.2
 
 
 @dataclass(frozen=True)
@@ -36,41 +50,32 @@ class Letter:
             cursor.set_xdata([step, step])
 
 
-def draw_letter(
-    axes: Sequence[Axes],
-    losses: Mapping[str, Curve],
-    norms: Sequence[tuple[NDArray[np.float64], str]],
-    rates: Sequence[tuple[NDArray[np.float64], str]],
-) -> Letter:
-    """Draw the curves of one run, or of several; return the artists that mark a step.
+def draw_letter(axes: Sequence[Axes], runs: Sequence[Curves]) -> Letter:
+    """Draw one run, or several over each other; return the artists that mark a step.
 
     Args:
         axes: three empty ones, for the losses, the norms and the rates.
-        losses: by name.
-        norms, rates: of each step, with a colour.
+        runs: the last one lies above the others.
     """
-    above, middle, below = axes
-    for name, (values, color) in losses.items():
-        steps, heights = np.fromiter(values, np.int64), np.fromiter(values.values(), np.float64)
-        draw_curve(above, steps, heights, color, name)
-    for norm, color in norms:
-        draw_curve(middle, np.arange(len(norm)), norm, color)
-    for rate, color in rates:
-        below.plot(rate, color=color, linewidth=1.2)
-    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(losses), borderaxespad=0)
-    above.set_title("loss")
-    middle.set_title("norm of the whole gradient")
-    below.set_title("learning rate")
-    below.set_ylim(0, 1.2 * max(rate.max() for rate, _ in rates))
-    below.yaxis.set_major_locator(MaxNLocator(3))
-    below.set_xlabel("step")
-    last = max(len(norm) for norm, _ in norms) - 1
-    below.set_xlim(-0.5, last + 0.5)
-    below.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for one in (above, middle):
-        one.tick_params(labelbottom=False)
+    losses, norms, rates = axes
+    for run in runs:
+        for name, (by_step, color) in run.losses.items():
+            marker = "." if len(by_step) < len(run.norm) else ""
+            losses.plot(
+                list(by_step), list(by_step.values()), color=color, label=name, marker=marker,
+                markersize=5, linewidth=run.width,
+            )  # fmt: skip
+        norms.plot(run.norm, color=run.color, linewidth=run.width)
+        rates.plot(run.rate, color=run.color, linewidth=run.width)
+    losses.set(title="loss", ylim=(0, None))
+    losses.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+    norms.set(title="norm of the whole gradient", yscale="log")
+    legible(norms.yaxis)
+    rates.set(title="learning rate", xlabel="step")
+    rates.set_ylim(0, 1.2 * max(run.rate.max() for run in runs))
+    rates.yaxis.set_major_locator(MaxNLocator(2))
+    rates.set_xlim(-0.5, max(len(run.norm) for run in runs) - 0.5)
+    rates.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+    for one in (losses, norms):
+        one.tick_params(labelbottom=False)  # those of the rates below
     return Letter(tuple(one.axvline(0, color=THRESHOLD, linewidth=1.2) for one in axes))
-
-
-NORM = AFTER
-"""The colour of the norm and the rate where there is one run."""
