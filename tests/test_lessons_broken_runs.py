@@ -81,7 +81,9 @@ def test_the_table_names_every_fault():
 def test_every_edit_stands_once_and_the_difference_is_the_edit():
     for one in FAULTS:
         assert source(one.script, one.edits) != source(one.script)
-        changed = [line for line in difference(one.script, one.edits).splitlines() if line[0] in "+-"]
+        changed = [
+            line for line in difference(one.script, one.edits).splitlines() if line[0] in "+-"
+        ]
         assert 1 <= len(changed) <= 4, one.name
     with pytest.raises(ValueError, match="stands once in the script, got 'nowhere'"):
         source(scripts.plain, (("nowhere", ""),))

@@ -50,7 +50,7 @@ class InTurn(Closing):
 
     def _appear(self) -> None:
         part = self._makers[len(self.shown)]()
-        self.children = (*self.children, part)
+        self.set_trait("children", (*self.shown, part))
         self._follow(part)
 
     def _follow(self, part: Part) -> None:

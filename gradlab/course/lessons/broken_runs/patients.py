@@ -67,7 +67,5 @@ def patient(letter: str) -> Patient:
     truth, seed = CLINIC[letter]
     question = f"Run {letter}. What went wrong, if anything?"
     choices = {name: reply(truth, name) for name in NAMES}
-    script, edits = (
-        (normed, ()) if truth == HEALTHY else (fault(truth).script, fault(truth).edits)
-    )
+    script, edits = (normed, ()) if truth == HEALTHY else (fault(truth).script, fault(truth).edits)
     return Patient(question, choices, truth, script, edits, seed)

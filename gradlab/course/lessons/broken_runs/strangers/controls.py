@@ -8,8 +8,8 @@ import ipywidgets
 
 from gradlab.course.lessons.broken_runs.clinic_controls import Clinic
 from gradlab.course.lessons.broken_runs.running import Run
-from gradlab.course.lessons.broken_runs.strangers.stranger import Stranger
 from gradlab.course.lessons.broken_runs.strangers.picture import Curves, draw_letter
+from gradlab.course.lessons.broken_runs.strangers.stranger import Stranger
 from gradlab.course.prediction import Asking, InTurn, Prediction, predict
 from gradlab.draw.style import AFTER, BEFORE, CYCLE
 from gradlab.panels.live import LivePicture, subplots
