@@ -117,7 +117,7 @@ def test_a_stranger_shows_curves_first_then_the_experiment_then_everything():
     assert decides.hidden
     decides.answer("clip at 1")
     assert stranger.outcome in decides.readout
-    assert "changed: loss train" in decides.readout
+    assert "In the experiment: loss" in decides.readout
     clinic = sent.shown[2]
     assert "conv2.requires_grad_" not in clinic.readout
     clinic.answer("zero_grad forgotten")

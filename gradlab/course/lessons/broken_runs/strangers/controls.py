@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import ipywidgets
 
@@ -63,8 +63,9 @@ class Letter(Panel):
     """See ``letter``."""
 
     def __init__(self, run: Run, changed: Run | None) -> None:
-        self._runs = {"": run} if changed is None else {"as it was": run, "changed": changed}
-        steps = max(len(each.recording) for each in self._runs.values())
+        self._run, self._changed = run, changed
+        runs = [run] if changed is None else [run, changed]
+        steps = max(len(each.recording) for each in runs)
         self.step = ipywidgets.IntSlider(
             steps // 2, 0, steps - 1, description="step", layout={"width": "420px"}
         )
@@ -77,8 +78,12 @@ class Letter(Panel):
         """Go to the slider's step."""
         step = self.step.value
         self.drawn.move(step)
-        said = [_said(name, run, step) for name, run in self._runs.items()]
-        return " ".join([f"Step {step}.", *said])
+        if self._changed is None:
+            losses = self._run.losses.items()
+            kinds = ", ".join(f"{kind} {number(by[step])}" for kind, by in losses if step in by)
+            return f"Step {step}. Loss: {kinds}; {_rest(self._run, step)}."
+        runs = (("As it was", self._run), ("In the experiment", self._changed))
+        return " ".join([f"Step {step}.", *(_said(name, run, step) for name, run in runs)])
 
 
 def _all(run: Run) -> Curves:
@@ -100,8 +105,9 @@ def _new(run: Run) -> Curves:
 def _said(name: str, run: Run, step: int) -> str:
     if step >= len(run.recording):
         return f"{name}: stopped before."
-    losses: Mapping[str, Mapping[int, float]] = run.losses
-    kinds = [f"{kind} {number(by[step])}" for kind, by in losses.items() if step in by]
+    return f"{name}: loss {number(run.losses['train'][step])}, {_rest(run, step)}."
+
+
+def _rest(run: Run, step: int) -> str:
     norm, rate = run.recording.total_norm[step], run.recording.learning_rate[step]
-    of = f"{name}: loss" if name else "Loss:"
-    return f"{of} {', '.join(kinds)}; norm {number(norm)}; rate {number(rate)}."
+    return f"norm {number(norm)}, rate {number(rate)}"
