@@ -4,6 +4,7 @@ import re
 
 import pytest
 import test_lab
+from page import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +60,12 @@ def asked(page):
     return int(number), closed == "True"
 
 
+def wait_until_asked(page, answer):
+    """The page tells the kernel that a view is gone some time after a person sees it go."""
+    seen = []
+    wait_until(lambda: seen.append(asked(page)) or seen[-1] == answer, answer, 10, lambda: seen)
+
+
 def take_away(page, command, code, left):
     """Do it by JupyterLab's own command, and wait until so many panels are left on the page."""
     page.tab.evaluate(DO, [command, code])
@@ -80,12 +87,12 @@ def test_a_cell_that_is_run_again_closes_its_panel(page):
 def test_a_cell_that_is_cleared_or_deleted_closes_its_panel(page, command, code):
     before, _ = asked(page)
     take_away(page, command, code, left=page.tab.evaluate(SHOWN) - 1)
-    assert asked(page) == (before - 1, False)
+    wait_until_asked(page, (before - 1, False))
 
 
 def test_a_panel_under_a_name_survives_clearing_and_is_shown_again(page):
     take_away(page, "notebook:clear-all-cell-outputs", NAMED, left=0)
-    assert asked(page) == (1, False)
+    wait_until_asked(page, (1, False))
     run(page, AGAIN)
     page.tab.wait_for_selector(".jp-OutputArea-output .noUi-handle")
     (panel,) = page.panels()
@@ -183,16 +190,10 @@ def test_it_stops_when_its_output_is_cleared(training, panel):
     before = panel.state()
     panel.click("Play")
     panel.wait_until_changed(before)
-    training.tab.evaluate(
-        "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
-    )
-    training.tab.wait_for_timeout(300)
-    training.tab.evaluate(
-        """async () => {
-          const notebook = window.jupyterapp.shell.currentWidget.content;
-          notebook.activeCellIndex = notebook.widgets.length - 1;
-          await window.jupyterapp.commands.execute('notebook:run-cell');
-        }"""
-    )
-    said = training.tab.locator(".jp-OutputArea-output pre").last.inner_text()
-    assert said.startswith("False")
+    training.tab.evaluate(DO, ["notebook:clear-all-cell-outputs", STEER])
+
+    def said():
+        run(training, SAID)
+        return training.tab.locator(".jp-OutputArea-output pre").last.inner_text()
+
+    wait_until(lambda: said().startswith("False"), "it plays no longer", 10, said)

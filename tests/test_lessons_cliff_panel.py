@@ -236,7 +236,7 @@ def test_a_run_that_diverged_at_once_is_told_beside_one_that_did_not():
     runs = {"lost": recorded([], [], diverged=LOST), "one step": recorded([2], [3])}
     assert race.panel(runs).readout == (
         "Step 0. lost: diverged at step 0, first in the output of stage2.conv1. "
-        "one step: loss 2.00, norm 3.00, clipped in 1 of 1 steps."
+        "one step: loss 2.00, norm 3.00, clipped in 1 of 1 step."
     )
 
 

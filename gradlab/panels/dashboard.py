@@ -20,7 +20,7 @@ from gradlab.draw.steer import (
 )
 from gradlab.draw.style import AFTER, THRESHOLD
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import number, percent
+from gradlab.panels.panel import counted, number, percent
 from gradlab.training import Steered
 from gradlab.training.branch import Branch, Gradient, Taken
 
@@ -136,7 +136,7 @@ def _step_in_words(branch: Branch, position: int) -> str:
     fired = int(branch.fired[:position].sum())
     return (
         f"Step {position}: loss {number(taken.loss)}, gradient norm {_clipped_in_words(taken)}. "
-        f"{fired} of {position} steps clipped."
+        f"{fired} of {counted(position, 'step')} clipped."
     )
 
 

@@ -171,6 +171,11 @@ def number(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
+def counted(count: int, thing: str) -> str:
+    """How many there are: 1 step, 2 steps, 1,200 steps."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 def percent(fraction: float) -> str:
     """A fraction in per cent: three digits at most, and never 0 or 100 for what is not."""
     if 0 < fraction < 0.0001:

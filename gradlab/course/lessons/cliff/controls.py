@@ -28,7 +28,7 @@ from gradlab.course.lessons.cliff.surface import (
 )
 from gradlab.draw.style import AFTER, THRESHOLD, draw_legend
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number
+from gradlab.panels.panel import Panel, counted, number
 
 WINDOW = np.array([[3.5, -3.2], [6.0, -0.7]])  # lower and upper corner: (w, b)
 STARTS = {"on the wall": (4.3, -2.18), "on the slope": (4.6, -1.8), "on the plain": (5.7, -1.1)}
@@ -144,7 +144,7 @@ class Cliff(Panel):
         )
         return (
             f"Start at w = {number(w)}, b = {number(b)}: loss {number(loss)}, gradient norm "
-            f"{number(norm)}. {_count(steps)} at learning rate {rate:g}. "
+            f"{number(norm)}. {counted(steps, 'step')} at learning rate {rate:g}. "
             f"Without clipping: {said[0]}. {clipped}"
         )
 
@@ -180,10 +180,6 @@ def _walk(start: tuple[float, float]) -> Walks:
     """All paths from a start, walked when it is first chosen."""
     rates, bounds = np.array(_SETTINGS)[:, None], np.array([*_SETTINGS, inf])
     return descend(start, rates, bounds, STEPS), profile(start, _FAR)
-
-
-def _count(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 _WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "100px"}}

@@ -16,7 +16,7 @@ from gradlab.course.lessons.detection.candidates import Candidates, propose, sup
 from gradlab.course.lessons.detection.picture import beside, draw_curve, draw_cuts, draw_view
 from gradlab.course.lessons.detection.scores import Ranked, ranked
 from gradlab.panels.live import LivePicture
-from gradlab.panels.panel import Panel
+from gradlab.panels.panel import Panel, counted
 
 SCORES = tuple(round(0.02 + 0.02 * k, 2) for k in range(49))  # 0.02 ... 0.98
 OVERLAPS = tuple(round(0.05 * k, 2) for k in range(1, 21))  # 0.05 ... 1
@@ -159,19 +159,15 @@ class Sees(Panel):
         proposed = len(self.proposed[name][place].above(score))
         how = "lowered by Soft-NMS" if by == SOFT else f"left by NMS at {asked[2]:g}"
         return (
-            f"This picture: {_counted(proposed, 'candidate')} with a score of {score:g} or more; "
+            f"This picture: {counted(proposed, 'candidate')} with a score of {score:g} or more; "
             f"{len(here)} {how}; "
             f"{int(alone.right.sum())} of {len(truth)} faces found, "
-            f"{_counted(int((~alone.right).sum()), 'false alarm')}. "
-            f"The set ({_counted(len(self.sets[name]), 'picture')}): "
+            f"{counted(int((~alone.right).sum()), 'false alarm')}. "
+            f"The set ({counted(len(self.sets[name]), 'picture')}): "
             f"precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.3f}, AP50 "
             f"{found.average_precision(score):.3f} with this threshold, "
             f"{found.average_precision():.3f} without."
         )
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 _WIDE, _NARROW = {"width": "330px"}, {"width": "220px"}

@@ -10,7 +10,7 @@ import numpy as np
 from gradlab.course.lessons.race.picture import draw_race, draw_trace
 from gradlab.draw.style import CYCLE, draw_legend
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number, percent
+from gradlab.panels.panel import Panel, counted, number, percent
 from gradlab.training.run import Run
 
 _LOSSES, _NORMS = (1e-2, 1e3), (1e-2, 1e8)
@@ -90,5 +90,5 @@ def _told(run: Run, step: int, ended: bool) -> str:
         end = f", test accuracy {percent(run.accuracy)}"
     return (
         f"loss {number(run.loss[last])}, norm {number(run.total_norm[last])}, "
-        f"clipped in {fired} of {last + 1} steps{end}."
+        f"clipped in {fired} of {counted(last + 1, 'step')}{end}."
     )

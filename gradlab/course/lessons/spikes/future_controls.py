@@ -14,7 +14,7 @@ from gradlab.course.lessons.spikes.runs import CAUSES, STEPS, begin, learning_ra
 from gradlab.course.lessons.spikes.treatments import NONE, TREATMENTS, heard, rules, treated
 from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number, told
+from gradlab.panels.panel import Panel, counted, number, told
 
 
 def futures_panel(records: Records) -> FuturesPanel:
@@ -151,11 +151,10 @@ class FuturesPanel(Panel):
         said = ", ".join(f"{name} {number(median)}" for name, median in medians.items())
         chosen = run["futures"][str(before)][self.treatment.value]
         return (
-            f"{cause}, seed {seed}, spike at step {run['onset']}; treated from {before} steps "
-            f"before. {self.treatment.value}: {number(chosen['end'])} at the end, "
-            f"{chosen['clipped']} steps changed. Median of {len(self._seeds)} seeds: {said}."
-            + self._tried()
-            + self._error
+            f"{cause}, seed {seed}, spike at step {run['onset']}; treated from "
+            f"{counted(before, 'step')} before. {self.treatment.value}: {number(chosen['end'])} at "
+            f"the end, {counted(chosen['clipped'], 'step')} changed. "
+            f"Median of {len(self._seeds)} seeds: {said}." + self._tried() + self._error
         )
 
     def _ends(self, name: str, before: int) -> list[float]:
@@ -173,7 +172,7 @@ class FuturesPanel(Panel):
         cell = trial.cell
         return (
             f" Trained now, {trial.state}: {cell['cause']}, seed {cell['seed']}, "
-            f"{cell['treatment']} from {cell['before']} steps before."
+            f"{cell['treatment']} from {counted(cell['before'], 'step')} before."
         )
 
 

@@ -15,7 +15,7 @@ from gradlab.course.lessons.spikes.picture import draw_sign
 from gradlab.course.lessons.spikes.runs import CAUSES
 from gradlab.course.sweep.records import Records
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel
+from gradlab.panels.panel import Panel, counted
 
 _SHOWN = 40, 15  # steps before and after the spike
 
@@ -102,8 +102,7 @@ def in_words(found: int | None) -> str:
         return "no warning"
     if found == 0:
         return "warns at the spike"
-    steps = "1 step" if abs(found) == 1 else f"{abs(found)} steps"
-    return f"warns {steps} {'before' if found > 0 else 'after'}"
+    return f"warns {counted(abs(found), 'step')} {'before' if found > 0 else 'after'}"
 
 
 def false_alarms(runs: list[list[float]], k: float) -> float:

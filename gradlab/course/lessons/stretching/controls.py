@@ -19,7 +19,7 @@ from gradlab.course.lessons.stretching.jacobians import (
 )
 from gradlab.course.lessons.stretching.picture import draw_ellipse, draw_spread
 from gradlab.panels.live import LivePicture, subplots
-from gradlab.panels.panel import Panel, number
+from gradlab.panels.panel import Panel, counted, number
 
 DEEPEST, DRAWS = 40, 20
 LOWEST_GAIN, HIGHEST_GAIN = 0.5, 2.0
@@ -92,7 +92,7 @@ class Stretching(Panel):
             depth=depth,
         )
         long, short = half_axes[draw, depth]
-        layers = "1 layer" if depth == 1 else f"{depth} layers"
+        layers = counted(depth, "layer")
         longest, followed = half_axes[:, depth, 0], float(np.hypot(*matrix[:, 0]))
         return (
             f"{kind}, gain {number(gain)}, draw {draw}: after {layers} the circle is an ellipse "
