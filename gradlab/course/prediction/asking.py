@@ -57,7 +57,9 @@ class Asking(Closing):
             )
             if len(choices) > _MANY
             else ipywidgets.RadioButtons(
-                options=list(choices), value=None, layout={"width": "max-content", "margin": "2px 16px 2px 2px"}
+                options=list(choices),
+                value=None,
+                layout={"width": "max-content", "margin": "2px 16px 2px 2px"},
             )
         )
         self.answer_button = ipywidgets.Button(description="Answer", button_style="primary")
