@@ -1,4 +1,7 @@
-"""Predict, then look: a panel, or a curve, that appears once its reader has answered."""
+"""Predict, then look: a panel, or a curve, that appears once its reader has answered.
+
+And questions about a panel that is in view, also several that are asked in turn.
+"""
 
 from gradlab.course.prediction.asking import Asking as Asking
 from gradlab.course.prediction.curve import CurvePrediction as CurvePrediction
