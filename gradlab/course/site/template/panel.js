@@ -226,6 +226,8 @@ class Question {
     this.form.querySelectorAll("input, select").forEach((field) => (field.disabled = true));
     this.form.querySelector(".buttons").remove();
     this.section.querySelectorAll(".curtain").forEach((curtain) => curtain.classList.add("open"));
+    const next = this.section.nextElementSibling;
+    if (next?.matches(".panel.curtain")) next.classList.add("open");
     this.panel.told = true;
     this.panel.show();
   }
