@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import inf, isfinite
 from numbers import Integral, Real
-from typing import TypeGuard
+from reprlib import repr as shortened
+from types import NoneType, UnionType
+from typing import TypeGuard, get_args
 
 
 def positive(name: str, value: object, *, may_be_inf: bool = False) -> float:
@@ -57,6 +59,19 @@ def one_of(name: str, value: object, allowed: Collection[object]) -> None:
     """
     if value not in tuple(allowed):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def instance_of(name: str, value: object, kind: type | UnionType) -> None:
+    """Refuse what is of another type.
+
+    Raises:
+        TypeError: it is.
+    """
+    if not isinstance(value, kind):
+        each = get_args(kind) or (kind,)
+        allowed = " | ".join("None" if one is NoneType else one.__name__ for one in each)
+        got = f"{type(value).__name__} {shortened(value)}"
+        raise TypeError(f"{name} must be a {allowed}, got {got}")
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -195,6 +195,7 @@ PANELS = {
     "preview": averaging.preview_panel,
     "race": _race,
     "recorded": lambda: panels.threshold(recording()),
+    "replayed": lambda: panels.threshold(recording(), clip=clip.ZClip(warmup_steps=5)),
     "recurrence": lambda: growth.recurrence_panel(length=10),
     "rules": lambda: rules.panel(network()),
     "samples": _samples,

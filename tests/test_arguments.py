@@ -52,3 +52,9 @@ def test_a_whole_number_outside_its_range_is_refused(value):
 def test_what_is_not_in_the_list_is_refused_with_the_list(value):
     with pytest.raises(ValueError, match=r"^name must be one of 'a', 'b', got "):
         arguments.one_of("name", value, ("a", "b"))
+
+
+def test_another_type_is_refused():
+    arguments.instance_of("x", None, int | None)
+    with pytest.raises(TypeError, match=r"^x must be a int \| None, got str '1'$"):
+        arguments.instance_of("x", "1", int | None)

@@ -1,4 +1,4 @@
-"""Rules whose threshold moves, against the authors' algorithms written down as they print them."""
+"""Rules whose threshold moves, against other people's code, or their algorithms written down."""
 
 import copy
 import math
@@ -6,6 +6,7 @@ from statistics import fmean, pvariance, stdev
 
 import numpy as np
 import pytest
+import pytorch_optimizer
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from torch import nn
 
 from gradlab import clip
 from gradlab.clip import AdaGC, Percentile, SkipSpikes, ZClip
+from gradlab.clip.rule import EPS
 
 few = settings(max_examples=15)
 seeds = st.integers(0, 2**32 - 1)
@@ -32,22 +34,24 @@ def course(seed, steps=60, layers=3):
     return np.where(spikes, norms * 10 ** draw.uniform(0.5, 3, (steps, layers)), norms)
 
 
-def fed(rule, norms, nonfinite=None):
-    """(steps, layers) norms that the rule leaves of gradients with these."""
+def fed(rule, norms, told=None):
+    """(steps, layers) norms that the rule leaves of gradients with these; ``told``: what it did."""
     parameters = {f"layer{k}": torch.zeros(1, dtype=torch.float64) for k in range(norms.shape[1])}
     left = np.full(norms.shape, np.nan)
     for step, row in enumerate(norms):
         for parameter, norm in zip(parameters.values(), row, strict=True):
             gradient = torch.tensor([norm], dtype=torch.float64)
             parameter.grad = None if norm == GONE else gradient
-        rule.clip_(parameters.items())
+        did = rule.clip_(parameters.items())
+        if told is not None:
+            told.append(did)
         for column, parameter in enumerate(parameters.values()):
             if parameter.grad is not None:
                 left[step, column] = parameter.grad.item()
     return left
 
 
-# The algorithms, one number after the other.
+# Two algorithms, one number after the other, and a maintained library.
 
 
 def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
@@ -71,19 +75,17 @@ def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
         variance = alpha * variance + (1 - alpha) * (effective - mean) ** 2
 
 
-def adagc(norms, lambda_rel, beta, warmup_steps, lambda_abs):
-    """Wang et al. 2025, Algorithm 1, as pytorch-optimizer's AdaGC: the norms left of layers."""
-    average = [math.inf] * norms.shape[1]
-    for step, row in enumerate(norms, start=1):
-        if step < warmup_steps:
-            left = row * min(lambda_abs / np.linalg.norm(row), 1)
-            average = [min(a, norm) for a, norm in zip(average, left, strict=True)]
-        else:
-            left = [
-                norm * min(lambda_rel * a / norm, 1) for a, norm in zip(average, row, strict=True)
-            ]
-            average = [beta * a + (1 - beta) * n for a, n in zip(average, left, strict=True)]
-        yield left
+def adagc(norms, **settings):
+    """pytorch-optimizer's AdaGC: the norms left of layers."""
+    weights = [torch.zeros(1, dtype=torch.float64, requires_grad=True) for _ in norms[0]]
+    # Without momentum, what Adam averages is the gradient that its AdaGC has left.
+    plain = {"betas": (0.0, 0.999), "weight_decay": 0.0, "eps": 1e-12}
+    optimizer = pytorch_optimizer.AdaGC(weights, **plain, **settings)
+    for row in norms:
+        for weight, norm in zip(weights, row, strict=True):
+            weight.grad = torch.tensor([norm], dtype=torch.float64)
+        optimizer.step()
+        yield [optimizer.state[weight]["exp_avg"].item() for weight in weights]
 
 
 def skipped(norms, sigma_factor, window):
@@ -114,7 +116,7 @@ def test_zclip_is_the_authors(seed, mode, z_thresh, max_norm):
 
 @few
 @given(seeds, st.sampled_from([1.0, 1.05, 3.0]), st.sampled_from([0.5, 50.0]))
-def test_adagc_is_the_authors(seed, lambda_rel, lambda_abs):
+def test_adagc_is_pytorch_optimizers(seed, lambda_rel, lambda_abs):
     norms = course(seed)
     settings = {"lambda_rel": lambda_rel, "beta": 0.9}
     settings |= {"warmup_steps": 10, "lambda_abs": lambda_abs}
@@ -194,6 +196,27 @@ def test_a_step_that_is_not_finite_is_not_seen(kind, nonfinite, value, monkeypat
     np.testing.assert_array_equal(np.delete(met, 30, axis=0), left)
     if policy == "allow":
         np.testing.assert_array_equal(met[30], bad[30])
+
+
+@each_kind
+@given(seeds)
+@few
+def test_a_replay_does_what_clipping_did(kind, seed):
+    rule, norms = kind(**SOON.get(kind, {})), course(seed)
+    norms[30, 0] = norms[31, 2] = GONE
+    did = []
+    left = fed(rule, norms, told=did)
+    seen = norms.copy()
+    seen[seen == GONE] = math.nan
+    total = torch.stack([one.total_norm for one in did])
+    replayed = rule.replayed(total, torch.from_numpy(seen))
+    expected = torch.from_numpy(seen) * replayed.factors
+    digits = 0 if kind in (AdaGC, SkipSpikes) else 1e-13  # torch's own roots and means may round
+    np.testing.assert_allclose(np.nan_to_num(left), expected.nan_to_num(), rtol=digits, atol=0)
+    moved = torch.from_numpy(seen) if kind is AdaGC else total[:, None]
+    near = EPS if kind is Percentile else 0.0  # a norm may be its own percentile
+    acts = (moved + near > replayed.thresholds).any(1)
+    assert acts.tolist() == [bool(one.fired) for one in did]
 
 
 @each_kind

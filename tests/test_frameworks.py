@@ -154,6 +154,8 @@ class TestTransformers:
     def test_what_cannot_work_is_refused_before_anything_is_taken(self, tmp_path):
         with pytest.raises(TypeError, match=r"clip must be a Rule \| None, got float"):
             self.callback(1.0)
+        with pytest.raises(TypeError, match="updates must be a bool, got str 'x'"):
+            self.callback(updates="x")
         with pytest.raises(RuntimeError, match="no training has begun with this callback"):
             _ = self.callback().recording
         callback = self.callback()

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from gradlab import clip, panels
+from gradlab.clip.rule import EPS, kinds
 from gradlab.draw import layers as heat
 from gradlab.draw.firing import LEAST_COEFFICIENT
 from gradlab.histogram.counting import count
 from gradlab.histogram.log import RELATIVE_ERROR
+from gradlab.panels.positions import control
 from gradlab.panels.recorded import Recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, threshold
@@ -293,7 +295,9 @@ def test_without_histograms_there_is_no_rule_by_value(made):
     names = tuple(made[0])
     bare = recording_of(made, histograms=Histograms.joined(names, []))
     panel = panels.threshold(bare)
-    assert list(panel.clip.options) == ["by norm, per layer", "by norm"]
+    assert list(panel.clip.options) == [
+        kind.label for kind in kinds() if kind.part not in ("element", "unit")
+    ]
     with pytest.raises(ValueError, match="clip must need no histograms"):
         panels.threshold(bare, clip=clip.ByValue)
 
@@ -315,8 +319,10 @@ def test_a_recording_without_anything_to_clip_is_refused(made):
 
 
 def test_an_unknown_rule_is_refused(recording):
-    with pytest.raises(ValueError, match="clip must be one of ByValue, PerLayer, ByNorm, got"):
+    with pytest.raises(ValueError, match="clip must be one of ByValue, PerLayer, AdaGC, ByNorm, "):
         panels.threshold(recording, clip=clip.Adaptive)
+    with pytest.raises(ValueError, match="clip must be one of ByValue, PerLayer, ByNorm, got"):
+        panels.threshold(recording.histograms[8], clip=clip.ZClip)
 
 
 def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
@@ -327,6 +333,140 @@ def test_a_rule_whose_threshold_moves_has_nothing_to_compare(recording):
         compared(recording, clip.Percentile)
     with pytest.raises(TypeError, match=r"got 'by norm, per layer \(AdaGC\)'"):
         compared(recording, clip.AdaGC)
+
+
+# Rules whose threshold moves.
+
+MOVING = {
+    kind.label: kind
+    for kind in (
+        clip.ZClip(1.5, warmup_steps=5),
+        clip.AdaGC(2.0, warmup_steps=5, lambda_abs=9.0),
+        clip.SkipSpikes(2.0, window=20),
+        clip.Percentile(60.0),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def replayed(recording):
+    """A panel for each of them, which begins with it."""
+    return {label: panels.threshold(recording, clip=rule) for label, rule in MOVING.items()}
+
+
+def clipped_live(rule, made):
+    """What the rule did to each step of a run: fired, norm after / before."""
+    did = []
+    for step in made:
+        weights = {name: torch.zeros_like(g, requires_grad=True) for name, g in step.items()}
+        for name, weight in weights.items():
+            weight.grad = step[name].clone()
+        did.append(rule.clip_(weights.items()))
+    return [bool(one.fired) for one in did], [float(one.coefficient) for one in did]
+
+
+@pytest.mark.parametrize("rule", MOVING)
+def test_what_a_replay_marks_is_what_clipping_the_run_changes(replayed, recording, made, rule):
+    panel, norms = replayed[rule], recording.total_norm
+    panel.reset()
+    for move in (0, 3):
+        panel.threshold.value = panel.threshold.value * 10 ** (move * panel.threshold.step)
+        asked = MOVING[rule].with_bound(panel.threshold.value)
+        fired, coefficients = clipped_live(asked, made)
+        assert 0 < sum(fired) < len(fired)
+        assert marked(panel) == np.flatnonzero(fired).tolist()
+        shown = panel.drawn.coefficients.curve.get_ydata()
+        left = np.sort(coefficients).clip(LEAST_COEFFICIENT)
+        assert shown == pytest.approx(left, rel=1e-5)
+        curve = panel.drawn.course.line.get_ydata()
+        near = EPS if rule == clip.Percentile.label else 0.0  # the norm may be the percentile
+        np.testing.assert_array_equal(norms + near > np.nan_to_num(curve, nan=np.inf), fired)
+        after = np.where(np.array(coefficients) > 0, norms * coefficients, np.nan)
+        np.testing.assert_allclose(panel.drawn.course.after.get_ydata(), after, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", MOVING)
+def test_how_often_a_replayed_rule_fires_is_tried_at_each_position(replayed, recording, rule):
+    panel = replayed[rule]
+    panel.reset()
+    panel.settle()
+    shares, bounds = panel.drawn.firing.measured.get_data()
+    places = control(panel.threshold).values
+    assert np.array_equal(bounds, places)
+    for k in (0, len(places) // 2, len(places) - 1):
+        panel.threshold.value = places[k]
+        assert shares[k] == panel.drawn.firing.here.get_xdata()[0]
+        would = recording.what_if(MOVING[rule].with_bound(panel.threshold.value))
+        assert shares[k] == 100 * would.fraction
+    assert not len(panel.drawn.firing.curve.get_xdata())
+
+
+def test_the_shares_of_a_rule_that_is_chosen_later_come_by_themselves(recording):
+    panel = panels.threshold(recording)
+    assert not panel.measuring.going
+    panel.clip.value = clip.ZClip.label
+    assert panel.measuring.wait(60)
+    assert len(panel.drawn.firing.measured.get_xdata()) == len(control(panel.threshold))
+    panel.clip.value = "by norm"
+    assert not len(panel.drawn.firing.measured.get_xdata())
+    assert len(panel.drawn.firing.curve.get_xdata())
+
+
+@pytest.mark.parametrize("rule", MOVING)
+def test_a_warm_up_is_marked_and_said(replayed, rule):
+    panel, warmup = replayed[rule], MOVING[rule].warmup
+    course = panel.drawn.course
+    assert course.warm.get_visible() == course.name.get_visible() == (warmup > 0)
+    assert course.warm.get_width() == warmup
+    assert ("warm-up" in panel.readout) == (warmup > 0)
+    assert (f"Its warm-up takes {warmup} steps." in panel.readout) == (warmup > 0)
+    panel.clip.value = "by norm"
+    assert not course.warm.get_visible()
+    panel.reset()
+
+
+def test_layers_that_a_replay_clips_are_covered(replayed, recording):
+    panel = replayed[clip.AdaGC.label]
+    panel.reset()
+    would = recording.what_if(MOVING[clip.AdaGC.label].with_bound(panel.threshold.value))
+    covered = np.asarray(panel.drawn.layers.clipped.get_array())[..., 3] > 0
+    assert np.array_equal(covered, (would.layer_norm_after < would.layer_norm_before).T)
+    assert 0 < covered[:, 5:].mean() < 1
+
+
+def test_a_rule_that_drops_steps_says_so(replayed):
+    panel = replayed[clip.SkipSpikes.label]
+    panel.reset()
+    assert re.search(r"would have dropped \d+ of 40 steps", panel.readout)
+    assert "coefficient" not in panel.readout
+
+
+def test_the_settings_of_a_rule_are_those_given_or_the_runs_own_or_the_usual(made):
+    own = clip.ZClip(3.0, warmup_steps=7)
+    run = recording_of(made, clip=own)
+    panel = panels.threshold(run, clip=clip.ZClip)
+    assert panel.drawn.course.warm.get_width() == 7
+    was = run.what_if(own).threshold
+    reference = panel.drawn.course.reference.get_ydata()
+    np.testing.assert_array_equal(reference, np.where(np.isfinite(was), was, np.nan))
+    assert panel.threshold.value == pytest.approx(3.0)
+    given = panels.threshold(run, clip=clip.ZClip(1.0, warmup_steps=9))
+    assert given.drawn.course.warm.get_width() == 9
+    given.clip.value = clip.SkipSpikes.label
+    assert given.drawn.course.warm.get_width() == clip.SkipSpikes().warmup
+    assert np.isnan(given.drawn.course.reference.get_ydata()).all()
+
+
+def test_a_threshold_that_moves_lies_in_columns_as_the_norms_do():
+    steps = 2 * heat.COLUMNS + 123
+    norms = np.random.default_rng(0).lognormal(size=(steps, 3))
+    some = {"total_norm": np.linalg.norm(norms, axis=1), "layer_norms": norms}
+    some |= {"coefficient": np.ones(steps), "fired": np.zeros(steps, bool)}
+    panel = panels.threshold(replace(recording_of(gradients(4)), **some), clip=clip.Percentile)
+    course = panel.drawn.course
+    for line in (course.line, course.after):
+        assert np.array_equal(line.get_xdata(), course.before.get_xdata())
+    assert (course.after.get_ydata() <= course.before.get_ydata() * (1 + 1e-6)).all()
 
 
 def test_no_coefficient_leaves_the_picture(made):

@@ -71,7 +71,8 @@ LESSON = (
     cell("code", "from gradlab.course.prediction import Asking, InTurn\n"
          "race = makers.PANELS['race']\nreplies = {'a': 'Not yet.', 'b': 'Right: b.'}\n"
          "InTurn([lambda: Asking(race(), 'Which?', replies, 'b'),"
-         " lambda: predict(race(), 'And now?', truth='a', idea='Now a.', choices=replies)])"),
+         " lambda: predict(race(), 'And now?', truth='a', idea='Now a.',"
+         " choices={'a': '', 'b': 'No.'})])"),
     cell("code", "from gradlab.course import exercises\nexercises.clip_by_value.check(print)"),
     cell("markdown", "## Checked by the tests", **{"jp-MarkdownHeadingCollapsed": True}),
     cell("code", "print('for the tests alone')"),
@@ -152,6 +153,12 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
     assert thin.values[thin.start] == start
 
 
+def test_a_slider_goes_to_the_values_that_its_panel_has_for_a_page_and_to_its_start():
+    whole = Control("slider", "x", tuple("abcdef"), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 4)
+    few = whole.only((0.1 + 0.2, 0.0))
+    assert (few.names, few.values, few.start) == (("a", "d", "e"), (0.0, 0.3, 0.4), 2)
+
+
 def test_the_main_slider_keeps_most_and_menus_keep_all():
     def slider(count):
         return Control("slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0)
@@ -182,6 +189,10 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
+    for page in (text, gallery):
+        names = re.findall(r'\bid="([^"]+)"', page)
+        assert len(names) == len(set(names))
+        assert set(re.findall(r"""(?:url\(|href=")#([^")]+)""", page)) <= set(names)
     assert gallery.count("<svg") == 3  # the first one moves, too; without what was asked before
     assert gallery.count("data-states") == 1
     assert len(first.panels) == 6
@@ -255,6 +266,27 @@ def test_a_prediction_hides_its_picture_until_it_is_answered(built):
         then.get_by_role("button", name="Skip").click()
         expect(then.locator("svg")).to_be_visible()
         assert troubles == []
+
+
+@pytest.mark.browser
+def test_on_paper_the_answers_stand_at_the_end(built):
+    folder, _ = built
+    with lab.browsing() as browser, opened(browser, folder / "00_first.html") as (page, _):
+        ready(page, 0)
+        page.emulate_media(media="print")
+        asked = page.locator("#panel-1")
+        expect(asked).to_contain_text("Question 1. Predict, then look. Where?")
+        assert not asked.locator("svg").is_visible()
+        said = page.locator(".answers").inner_text().splitlines()
+        told = ["here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4.", "It is: b.", "a. Now a."]
+        assert said == ["Answers", *told]
+        expect(page.locator("#panel-5")).to_contain_text("Question 4. Predict, then look. And now?")
+        assert page.locator("#panel-5").is_visible()
+        page.emulate_media(media="screen")
+        assert not page.locator(".answers").is_visible()
+        asked.get_by_role("button", name="Skip").click()
+        page.emulate_media(media="print")
+        assert asked.locator("svg").is_visible()  # the reader knows
 
 
 @pytest.mark.browser

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gradlab.arguments import positive, whole, within
 from gradlab.clip.gradients import Layer, scale_each_
 from gradlab.clip.measured import Measured
-from gradlab.clip.moving import Moving
-from gradlab.clip.rule import Part, ratio
+from gradlab.clip.moving import Number, Seeing
+from gradlab.clip.rule import Part, Replayed, ratio
 
 _NORM = "norm of "  # a layer, in the saved state
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AdaGC(Moving):
+class AdaGC(Seeing):
     """Bound each layer's norm by ``lambda_rel`` times the moving average of its own: AdaGC.
 
     ``g_l <- g_l * min(1, lambda_rel * a_l / ||g_l||)`` for each parameter tensor l, and then
@@ -83,23 +84,17 @@ class AdaGC(Moving):
 
     def _unseen(self) -> dict[str, Tensor]:
         none = torch.empty(0, dtype=torch.float64)
-        return {"steps": torch.zeros((), dtype=torch.int64), "averages": none}
+        return {"steps": torch.zeros((), dtype=torch.float64), "averages": none}
 
-    def _see(self, *norms: Tensor) -> Tensor:
-        """The factor of each layer; NaN is the norm of one without a gradient."""
-        total, each = (part.double() for part in norms)
-        steps, average = self.seen["steps"], self.seen["averages"]
-        average = torch.cat([average, average.new_full((len(each) - len(average),), inf)])
-        self.seen["averages"] = average
-        warm = (steps + 1 < self.warmup_steps) | average.isinf()
-        together = _down_to(total, float(self.lambda_abs))
-        factors = together.where(warm, _down_to(each, float(self.lambda_rel) * average))
-        factors = factors.where(total.isfinite(), 1.0)
-        left = each * factors
+    def _see(self, xp: Any, seen: tuple[Number, ...], *norms: Number) -> tuple[Any, ...]:
+        """The bound of each layer; NaN is the norm of one without a gradient."""
+        (together, each), (steps, average) = norms, seen
+        warm = (average == inf) | (steps + 1 < self.warmup_steps)
+        bound = xp.where(warm, together * each, float(self.lambda_rel) * average)
+        left = xp.minimum(each, bound)
         moved = average + (1 - float(self.beta)) * (left - average)
-        new = torch.where(warm, average.minimum(left), moved).where(left > 0, average)
-        self._note(total.isfinite(), steps=steps + 1, averages=new)
-        return factors
+        new = xp.where(warm, xp.minimum(average, left), moved)
+        return bound, steps + 1, xp.where(left > 0, new, average)
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total, norms = measured.total_norm, measured.layer_norms
@@ -111,18 +106,37 @@ class AdaGC(Moving):
             self.places.setdefault(name, len(self.places))
         here = (total.cpu(), norms.cpu()) if look else (total, norms)
         self._goes_on(here[0].device)
+        known = self.seen["averages"]
+        new = known.new_full((len(self.places) - len(known),), inf)
+        self.seen["averages"] = torch.cat([known, new])
         row = [here[0].new_full((), torch.nan)] * len(self.places)
         for name, norm in zip(names, here[1].unbind(), strict=True):
             row[self.places[name]] = norm
-        found = self._see(here[0], torch.stack(row)).to(norms).unbind()
+        each = torch.stack(row).double()
+        finite = here[0].isfinite()
+        bounds = self._judge(finite, self._together(here[0]), each)
+        found = _down_to(each, bounds).where(finite, 1.0).to(norms).unbind()
         factors = torch.stack([found[self.places[name]] for name in names])
         fired = ((factors < 1) & (norms > 0)).any()
         if not look or fired:
             scale_each_([layer.gradient for layer in layers], factors.unbind())
         return ratio(torch.linalg.vector_norm(norms * factors), total), fired
 
-    def factors(self, total: Tensor, layers: Tensor) -> Tensor:
-        return self._replayed(total, layers).to(total)
+    def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
+        norms, finite = layers.double(), total.isfinite().nonzero()[:, 0].tolist()
+        together, rows = self._together(total).tolist(), norms.numpy()
+        unseen = np.full(layers.shape[1], inf)
+        steps = self._step_by_step(np, (0.0, unseen), ((together[k], rows[k]) for k in finite))
+        bounds = np.full(layers.shape, inf)
+        with np.errstate(invalid="ignore"):  # a layer that is new has an infinite average
+            for k, bound in zip(finite, steps, strict=True):
+                bounds[k] = bound
+        thresholds = torch.from_numpy(bounds)
+        return Replayed(_down_to(norms, thresholds).to(total), thresholds)
+
+    def _together(self, total: Tensor) -> Tensor:
+        """The factor of all layers in the warm-up, by the total norm."""
+        return _down_to(total.double(), float(self.lambda_abs))
 
     def state_dict(self) -> dict[str, Tensor]:
         """How many steps it has seen, and the average of each layer, by name."""

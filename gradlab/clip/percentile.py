@@ -11,13 +11,14 @@ from torch import Tensor
 from gradlab.arguments import within
 from gradlab.clip.gradients import Layer
 from gradlab.clip.measured import Measured
+from gradlab.clip.moving import Moving
 from gradlab.clip.norm import bounding, scale_all_
-from gradlab.clip.rule import Part, Rule
+from gradlab.clip.rule import Part, Replayed
 from gradlab.histogram.running import RunningQuantile, running_quantiles
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Percentile(Rule):
+class Percentile(Moving):
     """Scale all gradients to a percentile of the total norms seen so far: AutoClip.
 
     ``ByNorm`` with ``max_norm`` = the given percentile of the total norms of all steps until now,
@@ -55,7 +56,6 @@ class Percentile(Rule):
     bound_name: ClassVar[str] = "percentile"
     usual: ClassVar[float] = 10.0
     largest_bound: ClassVar[float] = 100.0
-    moves: ClassVar[bool] = True
 
     percentile: float = 10.0
     seen: RunningQuantile = field(default_factory=RunningQuantile, init=False, repr=False)
@@ -70,9 +70,10 @@ class Percentile(Rule):
         max_norm = self.seen.quantile(float(self.percentile) / 100).to(total)
         return scale_all_(layers, total, max_norm, look)
 
-    def factors(self, total: Tensor, layers: Tensor) -> Tensor:
-        max_norm = running_quantiles(total.numpy(), float(self.percentile) / 100)
-        return bounding(total[:, None], torch.from_numpy(max_norm).to(total)[:, None])
+    def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
+        found = running_quantiles(total.numpy(), float(self.percentile) / 100)
+        max_norm = torch.from_numpy(found).to(total)[:, None]
+        return Replayed(bounding(total[:, None], max_norm), max_norm)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The norms seen so far, as three tensors to save with the optimizer's."""

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from math import inf, isfinite
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import Tensor
@@ -21,6 +21,19 @@ Policy = Literal["raise", "skip", "allow"]
 Part = Literal["everything", "layer", "unit", "element"]
 
 EPS = 1e-6  # torch's: a zero norm divides nothing by zero
+
+
+class Replayed(NamedTuple):
+    """What a rule does to the gradients of many steps, one after the other.
+
+    Args:
+        factors: (n, 1), one for all gradients, or (n, L): what they are multiplied by.
+        thresholds: of the same shape: the norms above which it acts, which move from step to step;
+            None: it has one for all steps.
+    """
+
+    factors: Tensor
+    thresholds: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -155,6 +168,10 @@ class Rule(ABC):
             f"the rule must go by norms of layers or of everything, got {type(self).__name__}, "
             f"which goes by those of each {self.part}"
         )
+
+    def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
+        """The ``factors``, and the thresholds where the rule ``moves``; arguments as for these."""
+        return Replayed(self.factors(total, layers))
 
     @torch.no_grad()
     def clip_(self, parameters: Parameters) -> Clipped:

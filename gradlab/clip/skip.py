@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from math import inf
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,14 +12,14 @@ from torch import Tensor
 from gradlab.arguments import positive, whole
 from gradlab.clip.gradients import Layer, scale_
 from gradlab.clip.measured import Measured
-from gradlab.clip.moving import Moving
-from gradlab.clip.rule import EPS, Part
+from gradlab.clip.moving import Number, Seeing
+from gradlab.clip.rule import EPS, Part, Replayed
 
 _FEWEST = 20  # steps to judge by
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SkipSpikes(Moving):
+class SkipSpikes(Seeing):
     """Drop all gradients of a step whose total norm is a spike among the last ones.
 
     With the mean m and the standard deviation s of the last ``window`` norms before this one, the
@@ -70,24 +71,26 @@ class SkipSpikes(Moving):
     def _unseen(self) -> dict[str, Tensor]:
         return {"norms": torch.full((self.window,), torch.nan, dtype=torch.float64)}
 
-    def _see(self, *norms: Tensor) -> Tensor:
-        """Whether this norm is a spike."""
-        (norm,) = (each.double() for each in norms)
-        last = self.seen["norms"]  # NaN where there was none yet
-        count = (~last.isnan()).sum()
-        mean = last.nansum() / count
-        deviation = ((last - mean).square().nansum() / (count - 1)).sqrt()
-        enough = count >= self.warmup
+    def _see(self, xp: Any, seen: tuple[Number, ...], *norms: Number) -> tuple[Any, ...]:
+        """The norm above which this step is dropped."""
+        (norm,), (last,) = norms, seen
+        return self._threshold(last), torch.cat([last[1:], norm.view(1)])
+
+    def _threshold(self, last: Tensor) -> Tensor:
+        """By the norms of windows, (..., window); NaN where there was none yet."""
+        count = (~last.isnan()).sum(-1)
+        mean = last.nansum(-1) / count
+        square = (last - mean[..., None]).square().nansum(-1) / (count - 1)
         # Norms that are all alike have no spike, whatever rounding makes of their mean.
-        bound = (mean + float(self.sigma_factor) * deviation) * (1 + EPS)
-        self._note(norm.isfinite(), norms=torch.cat([last[1:], norm.view(1)]))
-        return enough & (norm > bound) & norm.isfinite()
+        threshold = (mean + float(self.sigma_factor) * square.sqrt()) * (1 + EPS)
+        return threshold.where(count >= self.warmup, inf)
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm
         norm = total.cpu() if look else total
         self._goes_on(norm.device)
-        spike = self._see(norm).to(total.device)
+        finite = norm.isfinite()
+        spike = ((norm > self._judge(finite, norm)) & finite).to(total.device)
         kept = (~spike).to(total.dtype)
         if not look:
             scale_([layer.gradient for layer in layers], kept)
@@ -96,5 +99,10 @@ class SkipSpikes(Moving):
                 layer.parameter.grad = None
         return kept, spike
 
-    def factors(self, total: Tensor, layers: Tensor) -> Tensor:
-        return 1 - self._replayed(total).to(total)[:, None]
+    def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
+        finite = total.isfinite()
+        norms = total[finite].double()
+        before = torch.cat([self._unseen()["norms"], norms])  # no step depends on what was dropped
+        found = torch.full_like(total, inf, dtype=torch.float64)
+        found[finite] = self._threshold(before.unfold(0, self.window, 1)[:-1])
+        return Replayed((total <= found).to(total)[:, None], found[:, None])

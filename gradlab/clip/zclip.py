@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ from torch import Tensor
 from gradlab.arguments import one_of, positive, whole, within
 from gradlab.clip.gradients import Layer
 from gradlab.clip.measured import Measured
-from gradlab.clip.moving import Moving
+from gradlab.clip.moving import Floats, Number, Seeing
 from gradlab.clip.norm import bounding, scale_all_
-from gradlab.clip.rule import EPS, Part
+from gradlab.clip.rule import EPS, Part, Replayed
 
 Mode = Literal["reciprocal", "mean", "max"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZClip(Moving):
+class ZClip(Seeing):
     """Scale all gradients when the total norm is an outlier among those before: ZClip.
 
     With the moving mean m and deviation s of the norms, ``z = (||g|| - m) / (s + 1e-6)``. Where
@@ -87,36 +87,42 @@ class ZClip(Moving):
 
     def _unseen(self) -> dict[str, Tensor]:
         zero = torch.zeros((), dtype=torch.float64)
-        return {"steps": torch.zeros((), dtype=torch.int64), "mean": zero, "variance": zero}
+        return {"steps": zero, "mean": zero, "variance": zero}
 
-    def _see(self, *norms: Tensor) -> Tensor:
-        """The bound of this norm."""
-        (norm,) = (each.double() for each in norms)
-        steps, mean, variance = (self.seen[name] for name in ("steps", "mean", "variance"))
-        deviation = variance.sqrt()
-        z = (norm - mean) / (deviation + EPS)
+    def _see(self, xp: Any, seen: tuple[Number, ...], *norms: Number) -> tuple[Any, ...]:
+        """The norm that stands out at this step, and what it is brought to; inf: it does not."""
+        (norm,), (steps, mean, variance) = norms, seen
+        deviation = xp.sqrt(variance)
         warm = steps < self.warmup_steps
-        spike = ~warm & (z > float(self.z_thresh)) & norm.isfinite()
-        bound = (mean + self._allowed(z) * deviation).where(spike, inf)
-        left = bound.minimum(norm)
+        threshold = xp.where(warm, inf, mean + float(self.z_thresh) * (deviation + EPS))
+        spike = norm > threshold
+        z = xp.where(spike, (norm - mean) / (deviation + EPS), float(self.z_thresh))
+        bound = xp.where(spike, mean + self._allowed(z) * deviation, inf)
+        left = xp.minimum(bound, norm)
         # In the warm-up the plain mean and variance (Welford's way), then the moving ones.
-        weight = torch.where(warm, 1 / (steps + 1).double(), 1 - float(self.alpha))
+        weight = xp.where(warm, 1 / (steps + 1), 1 - float(self.alpha))
         new = mean + weight * (left - mean)
-        spread = torch.where(warm, left - mean, left - new) * (left - new)
-        variance = variance + weight * (spread - variance)
-        self._note(norm.isfinite(), steps=steps + 1, mean=new, variance=variance)
-        return bound.clamp(max=float(self.max_norm))
+        spread = xp.where(warm, left - mean, left - new) * (left - new)
+        return (threshold, bound), steps + 1, new, variance + weight * (spread - variance)
 
-    def _allowed(self, z: Tensor) -> Tensor:
+    def _allowed(self, z: Number) -> Number:
         """The z-score that an outlier of score ``z`` is brought to."""
-        most = torch.full_like(z, float(self.z_thresh))
-        return {"reciprocal": most**2 / z, "mean": 0 * most, "max": most}[self.mode]
+        most = float(self.z_thresh)
+        # torch divides a number by a tensor as 1 / z: written so, floats are rounded alike.
+        return {"reciprocal": 1 / z * most * most, "mean": 0 * z, "max": most}[self.mode]
 
     def _act_(self, layers: list[Layer], measured: Measured, look: bool) -> tuple[Tensor, Tensor]:
         total = measured.total_norm
         norm = total.cpu() if look else total
         self._goes_on(norm.device)
-        return scale_all_(layers, total, self._see(norm).to(total), look)
+        _, bound = self._judge(norm.isfinite(), norm)
+        return scale_all_(layers, total, bound.clamp(max=float(self.max_norm)).to(total), look)
 
-    def factors(self, total: Tensor, layers: Tensor) -> Tensor:
-        return bounding(total[:, None], self._replayed(total).to(total)[:, None])
+    def replayed(self, total: Tensor, layers: Tensor) -> Replayed:
+        finite = total.isfinite()
+        steps = zip(total[finite].tolist(), strict=True)
+        said = list(self._step_by_step(Floats, (0.0, 0.0, 0.0), steps))
+        found = torch.full((len(total), 2), inf, dtype=torch.float64)
+        found[finite] = torch.tensor(said, dtype=torch.float64).view(-1, 2)
+        thresholds, bounds = found.clamp(max=float(self.max_norm)).to(total).split(1, dim=1)
+        return Replayed(bounding(total[:, None], bounds), thresholds)

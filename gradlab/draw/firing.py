@@ -22,6 +22,7 @@ class Firing:
     """The artists of ``draw_firing``."""
 
     curve: Line2D
+    measured: Line2D
     line: Line2D
     share: Line2D
     here: Line2D
@@ -31,7 +32,7 @@ class Firing:
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All that ``move`` moves."""
-        return self.line, self.share, self.here, self.label
+        return self.measured, self.line, self.share, self.here, self.label
 
     def measure(
         self, thresholds: ArrayLike, shares: ArrayLike, bound: str, span: tuple[float, float]
@@ -44,11 +45,37 @@ class Firing:
             bound: the name of the threshold.
             span: the ends of the vertical axis, positive.
         """
-        axes = axes_of(self.curve)
-        axes.set_ylim(span)
-        legible(axes.yaxis)
-        self.names.set_text(f"{bound}\nfires at")
+        self._scale(bound, span, "log", apart=False)
         self.curve.set_data(100 * np.asarray(shares, np.float64), np.asarray(thresholds))
+        self.measured.set_data([], [])
+
+    def measure_apart(self, bound: str, span: tuple[float, float], scale: str) -> None:
+        """Make room for a threshold that has another unit than ``draw_course``; then redraw.
+
+        How often it fires is not known before it is tried: ``points`` shows that.
+
+        Args:
+            bound: its name.
+            span: the ends of the vertical axis.
+            scale: ``"log"`` or ``"linear"``.
+        """
+        self._scale(bound, span, scale, apart=True)
+        self.curve.set_data([], [])
+
+    def points(self, thresholds: ArrayLike, shares: ArrayLike) -> None:
+        """Show how often some thresholds fire, (n,) each; a share is NaN where it is not known."""
+        known = np.isfinite(shares)
+        self.measured.set_data(100 * np.asarray(shares)[known], np.asarray(thresholds)[known])
+
+    def _scale(self, bound: str, span: tuple[float, float], scale: str, *, apart: bool) -> None:
+        axes = axes_of(self.curve)
+        if axes.get_yscale() != scale:
+            axes.set_yscale(scale)
+        axes.set_ylim(span)
+        if scale == "log":
+            legible(axes.yaxis)
+        axes.tick_params(labelleft=apart)
+        self.names.set_text(f"{bound}\nfires at")
 
     def move(self, threshold: float, share: float, label: str) -> None:
         """Stress the point of the curve at a threshold and the share that it clips.
@@ -74,6 +101,7 @@ def draw_firing(axes: Axes) -> Firing:
     axes.set_xticks(_SHARES)
     axes.tick_params(labelleft=False, labelbottom=False)
     (curve,) = axes.plot([], [], color="#444444", linewidth=1.4, drawstyle="steps-post")
+    (measured,) = axes.plot([], [], ".-", color="#444444", linewidth=1.4, markersize=3)
     line = axes.axhline(1, color=THRESHOLD, linewidth=1.4)
     (share,) = axes.plot([], [], ":", color=THRESHOLD, linewidth=1.4)
     here = axes.plot([], [], "o", color=THRESHOLD, markersize=7, clip_on=False, in_layout=False)[0]
@@ -82,7 +110,7 @@ def draw_firing(axes: Axes) -> Firing:
     label = axes.text(
         0.63, 1, "", fontsize=10, color=THRESHOLD, va="baseline", transform=names.get_transform()
     )
-    return Firing(curve, line, share, here, names, label)
+    return Firing(curve, measured, line, share, here, names, label)
 
 
 @dataclass(frozen=True)

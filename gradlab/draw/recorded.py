@@ -14,8 +14,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gradlab.draw.firing import Coefficients, Firing, draw_coefficients, draw_firing
 from gradlab.draw.layers import Layers, columns, draw_layers, marks, places
@@ -35,6 +37,8 @@ class Course:
     after: Line2D
     fired: Line2D
     line: Line2D
+    warm: Rectangle
+    name: Text
     key: int
 
     @property
@@ -48,7 +52,10 @@ class Course:
         values: ArrayLike,
         what: str,
         span: tuple[float, float],
-        reference: float | None = None,
+        reference: ArrayLike | None = None,
+        *,
+        moves: bool = False,
+        warmup: int = 0,
     ) -> None:
         """Show another quantity, (n,), at its steps, (n,); the picture must be redrawn.
 
@@ -61,7 +68,9 @@ class Course:
             values: what is compared with the threshold.
             what: the name of the quantity.
             span: the ends of the vertical axis, positive.
-            reference: the threshold in force when it was recorded.
+            reference: the threshold in force when it was recorded; where it moved, (n,).
+            moves: whether the threshold is a curve, too, and not the same at all steps.
+            warmup: the first steps, which are treated otherwise.
         """
         axes, x, y = axes_of(self.before), np.asarray(steps), np.asarray(values, np.float64)
         axes.set_ylim(span)
@@ -69,33 +78,58 @@ class Course:
         lost = (y == 0) | ~np.isfinite(y)
         self.lost.set_data(x[lost], np.nan_to_num(y[lost], nan=np.inf).clip(*span))
         held = np.where(lost, np.nan, y)
-        ends = np.stack([columns(held, np.fmin), columns(held, np.fmax)], 1)
-        if len(ends) < len(y):
-            x, held = np.repeat(columns(x, np.fmin), 2), ends.ravel()
-        self.before.set_data(x, held)
-        self.before.set_marker("." if len(x) == len(y) and (np.diff(x) > 1).any() else "")
-        self.reference.set_ydata([np.nan if reference is None else reference] * 2)
+        joined, held = _joined(x, held)
+        self.before.set_data(joined, held)
+        self.before.set_marker("." if len(joined) == len(y) and (np.diff(x) > 1).any() else "")
+        self._lay(self.reference, np.nan if reference is None else reference)
+        self.warm.set(width=warmup, visible=warmup > 0)
+        self.name.set_visible(warmup > 0)
         axes.set_ylabel(what)
-        shown = [self.before, self.after, self.fired]
+        shown: list[Artist] = [self.before, self.after, self.fired]
+        shown += [self.line] * moves
         shown += [] if reference is None else [self.reference]
         axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1.06), ncols=self.key,
                     borderaxespad=0, handlelength=1.4, columnspacing=1.4)  # fmt: skip
 
-    def move(self, threshold: float, fired: ArrayLike) -> None:
+    def move(self, threshold: ArrayLike, fired: ArrayLike, after: ArrayLike | None = None) -> None:
         """Cut at another threshold, and mark the steps that it changes.
 
         Args:
-            threshold: on the vertical axis.
+            threshold: on the vertical axis; where it moves, (steps,): inf or NaN where there is
+                none.
             fired: (steps,) booleans, for all steps. A mark is as high as the share of its column's
                 steps, but never too low to be seen.
+            after: (steps,): what is left; None: no more than the threshold.
         """
         x, y = self.before.get_data()
-        self.after.set_data(x, np.minimum(y, threshold))
-        self.line.set_ydata([threshold, threshold])
+        left = (x, np.minimum(y, threshold)) if after is None else _curve(after)
+        self.after.set_data(*left)
+        self._lay(self.line, threshold)
         high = marks(fired)
         at, high = places(len(np.asarray(fired)))[high > 0], high[high > 0]
         ends = np.stack([np.ones_like(high), 1 + 0.05 * high, np.full_like(high, np.nan)], 1)
         self.fired.set_data(np.repeat(at, 3), ends.ravel())  # NaN parts the marks
+
+    def _lay(self, line: Line2D, threshold: ArrayLike) -> None:
+        """Lay a line at a threshold, from end to end, or from step to step where it moves."""
+        if np.ndim(threshold):
+            line.set_data(*_curve(threshold))
+        else:
+            line.set_data(axes_of(line).get_xlim(), [float(np.asarray(threshold))] * 2)
+
+
+def _curve(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values at all steps as a curve on a logarithmic axis, with gaps at those it cannot hold."""
+    y = np.asarray(values, np.float64)
+    return _joined(np.arange(len(y)), np.where(np.isfinite(y) & (y > 0), y, np.nan))
+
+
+def _joined(x: NDArray[Any], y: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Where several steps share a column: its first step, twice, and the ends of what it spans."""
+    ends = np.stack([columns(y, np.fmin), columns(y, np.fmax)], 1)
+    if len(ends) == len(y):
+        return x, y
+    return np.repeat(columns(x, np.fmin), 2), ends.ravel()
 
 
 def draw_course(axes: Axes, steps: int, key: int) -> Course:
@@ -111,15 +145,20 @@ def draw_course(axes: Axes, steps: int, key: int) -> Course:
     axes.tick_params(labelbottom=False)
     (before,) = axes.plot([], [], color=BEFORE, linewidth=1, label="before")
     (after,) = axes.plot([], [], color=AFTER, linewidth=1, label="after")
-    line = axes.axhline(1, color=THRESHOLD, linewidth=1.4)
-    reference = axes.axhline(np.nan, color="#444444", linewidth=1.2, linestyle=(0, (4, 3)))
-    reference.set_label("threshold of the run")
+    (line,) = axes.plot([], [], color=THRESHOLD, linewidth=1.4, label="threshold")
+    (reference,) = axes.plot([], [], color="#444444", linewidth=1.2, linestyle=(0, (4, 3)),
+                             label="threshold of the run")  # fmt: skip
+    warm = Rectangle((-0.5, 0), 0, 1, transform=axes.get_xaxis_transform(), facecolor="#EFEFEF",
+                     edgecolor="none", zorder=0.5)  # fmt: skip
+    axes.add_patch(warm)
+    name = axes.text(0, 0.02, "warm-up", fontsize=8, color="#555555", va="bottom",
+                     transform=axes.get_xaxis_transform())  # fmt: skip
     # Above the axes, where no curve can meet it; the layout shall not ask what has no place yet.
     mark: Any = {"clip_on": False, "zorder": 5, "in_layout": False}
     (fired,) = axes.plot([], [], color=THRESHOLD, linewidth=1, label="clipped steps",
                          transform=axes.get_xaxis_transform(), **mark)  # fmt: skip
     (lost,) = axes.plot([], [], "x", color="black", markersize=6, **mark)
-    return Course(before, lost, reference, after, fired, line, key)
+    return Course(before, lost, reference, after, fired, line, warm, name, key)
 
 
 @dataclass(frozen=True)
@@ -151,12 +190,37 @@ class Recorded:
         self.course.measure(compared.steps, compared.values, compared.what, span, reference)
         self.firing.measure(*compared.shares(), compared.bound, span)
 
-    def move(self, threshold: float, label: str, would: WhatIf, *, by_layer: bool) -> None:
-        """Show what another threshold would have done; ``by_layer``: to which layers alone."""
+    def follow(
+        self,
+        compared: Compared,
+        low: float,
+        warmup: int,
+        reference: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Show what a rule compares with a threshold that moves; the picture must be redrawn.
+
+        Args:
+            compared: the norm of everything.
+            low: the smallest threshold.
+            warmup: the first steps, which the rule treats otherwise.
+            reference: (n,): the threshold in force when it was recorded.
+        """
+        lowest, highest = compared.span
+        what = compared.steps, compared.values, compared.what, (min(lowest, low), highest)
+        self.course.measure(*what, reference, moves=True, warmup=warmup)
+
+    def move(self, bound: float, label: str, would: WhatIf, *, by_layer: bool) -> None:
+        """Show what another bound would have done; ``by_layer``: to which layers alone.
+
+        Where the rule has a threshold that moves, that is a curve among the norms.
+        """
         fired = np.zeros(len(self.recording), bool)
         fired[would.steps] = would.fired
-        self.course.move(threshold, fired)
-        self.firing.move(threshold, would.fraction, label)
+        if would.threshold is None:
+            self.course.move(bound, fired)
+        else:
+            self.course.move(would.threshold, fired, would.norm_after)
+        self.firing.move(bound, would.fraction, label)
         self.layers.move(would.layer_norm_after < would.layer_norm_before if by_layer else None)
         self.coefficients.move(would.coefficient, would.fraction)
 

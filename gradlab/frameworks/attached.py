@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradlab.arguments import whole
+from gradlab.arguments import instance_of, whole
 from gradlab.clip import ByNorm, Rule
 from gradlab.recording import Recorder, Recording
 from gradlab.recording.record import MEMORY, record
@@ -29,8 +29,8 @@ class Attached:
     """
 
     def __init__(self, clip: Rule | None, *, every: int, memory: int, updates: bool) -> None:
-        if not isinstance(clip, Rule | None):
-            raise TypeError(f"clip must be a Rule | None, got {type(clip).__name__}")
+        instance_of("clip", clip, Rule | None)
+        instance_of("updates", updates, bool)
         self._clip = clip
         self._how: dict[str, Any] = {
             "every": whole("every", every),

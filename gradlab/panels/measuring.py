@@ -53,9 +53,10 @@ class Measuring(Panel):
         """Once the sliders rest, measure something and show it."""
         if (left := self._rests_at - time.monotonic()) > 0:
             return left
-        more = self.measure_next()
+        if not self.measure_next():
+            return None
         self._follow()
-        return 0.0 if more else None
+        return 0.0
 
     def rest(self, error: Exception | None) -> None:
         """Say what went wrong."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from math import floor, inf, log10
 from typing import Any, Self
 
 import ipywidgets
@@ -63,6 +64,11 @@ class Panel(Closing):
         Of the first slider a page shows most positions.
         """
         return self.controls
+
+    @property
+    def page_values(self) -> Mapping[Any, Sequence[float]]:
+        """Of some sliders, the values at which a static page shows them, beside the start."""
+        return {}
 
     @property
     def readout(self) -> str:
@@ -164,6 +170,19 @@ def log_slider(name: str, low: float, high: float, start: float) -> ipywidgets.F
         readout_format=".3g",
         layout={"width": "420px"},
     )
+
+
+def slider_around(
+    name: str, usual: float, reach: float, least: float = 0.0, most: float = inf
+) -> ipywidgets.FloatLogSlider:
+    """A logarithmic slider that starts at ``usual`` and reaches that many times lower and higher.
+
+    It ends at ``least`` and ``most`` where these are nearer.
+    """
+    low = usual / reach
+    if low < least:  # on the slider's grid, which holds the usual value
+        low = usual / 10 ** (STEP * floor(log10(usual / least) / STEP))
+    return log_slider(name, low, min(usual * reach, most), usual)
 
 
 def number(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from math import floor, inf, log10
+from math import inf
 from threading import get_ident
 from typing import Any
 
@@ -13,7 +13,7 @@ import ipywidgets
 from gradlab.clip.rule import kinds
 from gradlab.panels.background import Player
 from gradlab.panels.dashboard import NOT_AT_ALL, Dashboard
-from gradlab.panels.panel import STEP, Panel, log_slider, told
+from gradlab.panels.panel import Panel, slider_around, told
 from gradlab.training import Steered
 
 REPAINTS = 10.5  # in a second, while it plays
@@ -253,10 +253,7 @@ class Steer(Panel):
 def _throttle(
     name: str, usual: float, least: float = 0.0, most: float = inf
 ) -> ipywidgets.FloatLogSlider:
-    low = usual / 100
-    if low < least:  # on the slider's grid, which holds the usual value
-        low = usual / 10 ** (STEP * floor(log10(usual / least) / STEP))
-    slider = log_slider(name, low, min(usual * 100, most), usual)
+    slider = slider_around(name, usual, 100, least, most)
     slider.style.description_width = "85px"
     return slider
 

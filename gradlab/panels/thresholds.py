@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gradlab.clip import ByNorm, ByValue, Rule
 from gradlab.clip.counted import Counted, Effect, countable, effect
+from gradlab.clip.rule import kinds
 from gradlab.draw.figure import StyledAxes
 from gradlab.draw.gradients import draw_magnitudes, draw_norms
 from gradlab.histogram import LogHistogram, by_layer
@@ -50,7 +51,9 @@ def threshold(
 
     Of one gradient it shows the histogram before and after. Of a recording it shows each step:
     above what the rule compares with its threshold, and how often each threshold fires; below the
-    norm of each layer's gradient, and the coefficients of all steps, the smallest first.
+    norm of each layer's gradient, and the coefficients of all steps, the smallest first. A rule
+    whose threshold moves, such as ``ZClip``, is replayed over the whole run: its threshold is a
+    curve among the norms, and how often other settings fire is filled in as it is found out.
     ``panels.threshold(recording.histograms[step])`` looks into one step of a recording.
 
     Args:
@@ -74,10 +77,11 @@ def threshold(
         The picture is a counterfactual about these gradients. With another threshold, earlier steps
         would have led elsewhere, and these gradients would not have been met.
     """
-    kinds = countable()
-    if clip is not None and (clip if isinstance(clip, type) else type(clip)) not in kinds:
+    recorded = isinstance(gradients, Recording)
+    allowed = [kind for kind in kinds() if kind.part != "unit"] if recorded else countable()
+    if clip is not None and (clip if isinstance(clip, type) else type(clip)) not in allowed:
         raise ValueError(
-            f"clip must be one of {', '.join(kind.__name__ for kind in kinds)}, got {clip!r}"
+            f"clip must be one of {', '.join(kind.__name__ for kind in allowed)}, got {clip!r}"
         )
     if isinstance(gradients, Recording):
         if moments:
@@ -85,12 +89,12 @@ def threshold(
                 "moments must be None with a recording; look into one step of it: "
                 "threshold(recording.histograms[step], moments=recording.moment_histograms[step])"
             )
-        return Recorded(gradients, kinds, clip or ByNorm)
+        return Recorded(gradients, allowed, clip or ByNorm)
     histograms = _histograms(gradients)
     unknown = [name for name in moments or {} if name not in histograms]
     if unknown:
         raise ValueError(f"moments must be of layers in gradients, got {unknown[0]!r}")
-    return Threshold(histograms, kinds, clip, moments or {})
+    return Threshold(histograms, allowed, clip, moments or {})
 
 
 class Threshold(Panel):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from reprlib import repr as shortened
-
 import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradlab.arguments import whole
+from gradlab.arguments import instance_of, whole
 from gradlab.clip import Rule
 from gradlab.recording.journal import Journal
 from gradlab.recording.ranks import is_sharded, refuse_flat
@@ -81,17 +79,12 @@ def record(
     >>> recorder.recording.fired
     array([ True,  True,  True])
     """
-    for name, value, kind in (
-        ("model", model, nn.Module),
-        ("optimizer", optimizer, Optimizer | None),
-        ("clip", clip, Rule | None),
-        ("scaler", scaler, torch.amp.GradScaler | None),
-        ("updates", updates, bool),
-        ("exact", exact, bool),
-    ):
-        if not isinstance(value, kind):
-            allowed, got = getattr(kind, "__name__", str(kind)), type(value).__name__
-            raise TypeError(f"{name} must be a {allowed}, got {got} {shortened(value)}")
+    instance_of("model", model, nn.Module)
+    instance_of("optimizer", optimizer, Optimizer | None)
+    instance_of("clip", clip, Rule | None)
+    instance_of("scaler", scaler, torch.amp.GradScaler | None)
+    instance_of("updates", updates, bool)
+    instance_of("exact", exact, bool)
     if isinstance(optimizer, LBFGS):
         raise TypeError("optimizer must compute one gradient for each step, got LBFGS")
     if optimizer is None and scaler is not None:

@@ -16,7 +16,7 @@ from gradlab.clip import Rule
 from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
-from gradlab.recording.counterfactual import WhatIf, by_norms, by_values
+from gradlab.recording.counterfactual import Norms, WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
 from gradlab.recording.ranks import writes
@@ -194,11 +194,8 @@ class Recording:
         if not isinstance(clip, Rule):
             raise TypeError(f"clip must be a rule, got {type(clip).__name__}")
         if clip.part != "element":
-            return by_norms(clip, self.layers, self.total_norm, self.layer_norms)
-        at = self.histogram_steps
-        total, norms = self.total_norm[at], self.layer_norms[at]
-        stride = self.histograms.stride
-        return by_values(clip, self.layers, at, total, norms, self._magnitudes, stride)
+            return by_norms(clip, self._norms)
+        return by_values(clip, self._counted_norms, self._magnitudes, self.histograms.stride)
 
     def suggest(self) -> Suggestions:
         """Thresholds for the norm by stated rules, each with what it would have done.
@@ -273,6 +270,15 @@ class Recording:
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
             f"histograms at {len(self.histograms):,} steps{sampled})"
         )
+
+    @cached_property
+    def _norms(self) -> Norms:
+        return Norms(self.layers, np.arange(len(self)), self.total_norm, self.layer_norms)
+
+    @cached_property
+    def _counted_norms(self) -> Norms:
+        at = self.histogram_steps
+        return Norms(self.layers, at, self.total_norm[at], self.layer_norms[at])
 
     @cached_property
     def _magnitudes(self) -> Magnitudes:

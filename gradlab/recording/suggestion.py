@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, Rule
-from gradlab.recording.counterfactual import by_norms
+from gradlab.recording.counterfactual import Norms, by_norms
 from gradlab.recording.optimizers import Role, answer
 
 SELDOM = 0.1
@@ -106,13 +106,14 @@ def suggest(
         "2 x median": 2 * median,
         "5 x median": 5 * median,
     }
-    each = [_tried(says, at, norms) for says, at in thresholds.items() if at > 0]
+    alone = Norms.of_everything(norms)
+    each = [_tried(says, at, alone) for says, at in thresholds.items() if at > 0]
     each.sort(key=lambda one: one.max_norm)
     return Suggestions(tuple(each), len(norms), median, clipped, answer(optimizer).sometimes)
 
 
-def _tried(says: str, max_norm: float, norms: NDArray[np.float64]) -> Suggestion:
-    done = by_norms(ByNorm(max_norm), ("all",), norms, norms[:, None])
+def _tried(says: str, max_norm: float, norms: Norms) -> Suggestion:
+    done = by_norms(ByNorm(max_norm), norms)
     fired = done.coefficient[done.fired]
     smallest, typical = (fired.min(), np.median(fired)) if fired.size else (1.0, 1.0)
     return Suggestion(says, max_norm, done.fraction, float(smallest), float(typical))

@@ -27,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 import gradlab
 from gradlab import clip
 from gradlab.histogram.counting import count
+from gradlab.recording.counterfactual import Norms, by_norms
 from gradlab.recording.journal import ByLayer, Journal, Sizes
 
 MAX_NORM = 1.0
@@ -277,6 +278,31 @@ def slide(moves: int = 60) -> str:
     )
 
 
+def replays(steps: int = 10_000, layers: int = 100, rounds: int = 5) -> str:
+    """What a slider over a rule waits for whose threshold moves: a run of many steps, replayed."""
+    draw = np.random.default_rng(0)
+    norms = np.exp(0.3 * draw.normal(size=(steps, layers))).astype(np.float32).astype(np.float64)
+    norms[draw.random(steps) < 0.02] *= 10
+    names = tuple(f"layer{k}" for k in range(layers))
+    run = Norms(names, np.arange(steps), np.linalg.norm(norms, axis=1), norms)
+    took: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for rule in (
+            clip.ByNorm(5.0),
+            clip.Percentile(),
+            clip.SkipSpikes(),
+            clip.ZClip(),
+            clip.AdaGC(),
+        ):
+            start = time.thread_time()
+            by_norms(rule, run)
+            took.setdefault(type(rule).__name__, []).append(time.thread_time() - start)
+    each = ", ".join(f"{name} {1e3 * statistics.median(some):.0f}" for name, some in took.items())
+    return (
+        f"what_if, {steps:,} steps x {layers} layers, ms of one processor (target <= 100): {each}"
+    )
+
+
 def _clock() -> float:
     """On one CPU thread its own time, which other processes disturb less; what peers do in threads
     of their own is then not counted.
@@ -295,7 +321,7 @@ def main(rounds: int, names: list[str]) -> None:
     print(f"{machine()}; {rounds} rounds; blocks of {STEPS} steps, peers of {PEER_STEPS}\n")
     lines = [line for name in names for line in rows(name, rounds)]
     print(table([*lines, many_tensors(rounds)], HEADER), "\n")
-    print(memory(), slide(), sep="\n")
+    print(memory(), slide(), replays(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from gradlab.panels.positions import Control
 
 MIME = "application/vnd.gradlab.panel+json"
 """Of an output that is a panel, or several in turn: their numbers on the page."""
+_DEFINED = re.compile(r'\bid="([^"]+)"')
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 _FEW = 40  # settings from which the size of all is guessed
 
 
@@ -49,7 +52,8 @@ def _written(shown: Any, folder: Path, number: int) -> int:
     """The number, after what is shown has been written into the folder under it."""
     panel = shown if isinstance(shown, Panel) else shown.panel
     asked = shown.asked() if hasattr(shown, "asked") else None
-    (folder / f"{number}.json.gz").write_bytes(_packed(captured(panel) | {"asked": asked}))
+    found = own(captured(panel), f"{folder.name}-{number}") | {"asked": asked}
+    (folder / f"{number}.json.gz").write_bytes(_packed(found))
     return number
 
 
@@ -88,6 +92,26 @@ def captured(panel: Panel) -> dict[str, Any]:
     buttons = [] if live or points else list(_buttons(panel, panel.reset_button))
     about = {"size": panel.picture.size, "live": live, "buttons": buttons, "points": points}
     return found | about
+
+
+def own(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """A captured panel whose fragments name their parts as no other panel's do.
+
+    Else what a fragment looks up by its name would be that of the first panel on the page that has
+    it; and where this one is hidden, it is as if there were none.
+    """
+
+    def named(fragment: str, layer: int) -> str:
+        here = set(_DEFINED.findall(fragment))  # what is not comes with the still parts
+        return _NAMED.sub(
+            lambda each: f"{each[1]}{name}-{layer if each[2] in here else 0}-{each[2]}", fragment
+        )
+
+    parts = [[named(each, k) for each in table] for k, table in enumerate(found["parts"])]
+    points = found["points"]
+    if points:
+        points = {**points, "curve": named(points["curve"], len(parts))}
+    return {**found, "parts": parts, "points": points}
 
 
 def _buttons(widget: Any, but: ipywidgets.Button) -> Iterator[str]:

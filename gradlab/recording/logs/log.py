@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradlab.arguments import positive
 from gradlab.clip import ByNorm, Rule
-from gradlab.recording.counterfactual import WhatIf, by_norms
+from gradlab.recording.counterfactual import Norms, WhatIf, by_norms
 from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
 AT_BOUND = 1e-3
@@ -79,7 +79,7 @@ class Log:
                 f"clip must be a fixed bound, got {clip}: it follows the run step by step, and "
                 f"steps are missing in {self.source}"
             )
-        return by_norms(clip, (self.column,), self.total_norm, self.total_norm[:, None])
+        return by_norms(clip, Norms.of_everything(self.total_norm, self.column))
 
     def suggest(self, optimizer: str | None = None) -> Suggestions:
         """Thresholds by stated rules, as of a recording.

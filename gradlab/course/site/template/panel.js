@@ -121,8 +121,7 @@ class Panel {
   move() {
     this.menus.forEach((menu, k) => place(menu, !this.choice.hidden.includes(k)));
     this.sliders.forEach((slider, k) => place(slider, Boolean(this.scaleOf(k)), this.scaleOf(k)));
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.show());
+    this.show();
   }
 
   show() {
