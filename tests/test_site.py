@@ -71,7 +71,8 @@ LESSON = (
     cell("code", "from gradlab.course.prediction import Asking, InTurn\n"
          "race = makers.PANELS['race']\nreplies = {'a': 'Not yet.', 'b': 'Right: b.'}\n"
          "InTurn([lambda: Asking(race(), 'Which?', replies, 'b'),"
-         " lambda: predict(race(), 'And now?', truth='a', idea='Now a.', choices=replies)])"),
+         " lambda: predict(race(), 'And now?', truth='a', idea='Now a.',"
+         " choices={'a': '', 'b': 'No.'})])"),
     cell("code", "from gradlab.course import exercises\nexercises.clip_by_value.check(print)"),
     cell("markdown", "## Checked by the tests", **{"jp-MarkdownHeadingCollapsed": True}),
     cell("code", "print('for the tests alone')"),
@@ -277,7 +278,10 @@ def test_on_paper_the_answers_stand_at_the_end(built):
         expect(asked).to_contain_text("Question 1. Predict, then look. Where?")
         assert not asked.locator("svg").is_visible()
         said = page.locator(".answers").inner_text().splitlines()
-        assert said == ["Answers", "here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4."]
+        told = ["here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4.", "It is: b.", "a. Now a."]
+        assert said == ["Answers", *told]
+        expect(page.locator("#panel-5")).to_contain_text("Question 4. Predict, then look. And now?")
+        assert page.locator("#panel-5").is_visible()
         page.emulate_media(media="screen")
         assert not page.locator(".answers").is_visible()
         asked.get_by_role("button", name="Skip").click()

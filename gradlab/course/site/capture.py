@@ -38,10 +38,7 @@ def install(folder: str) -> None:
     def bundle(shown: Any, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
             parts = shown.parts if isinstance(shown, InTurn) else (shown,)
-            written = [
-                _written(part, Path(folder), next(numbers), later=bool(turn))
-                for turn, part in enumerate(parts)
-            ]
+            written = [_written(part, Path(folder), next(numbers)) for part in parts]
         except Exception as error:  # IPython would go on without it: what is said here ends the run
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             raise
@@ -51,11 +48,11 @@ def install(folder: str) -> None:
     shell.display_formatter.mimebundle_formatter.for_type(Closing, bundle)
 
 
-def _written(shown: Any, folder: Path, number: int, *, later: bool) -> int:
+def _written(shown: Any, folder: Path, number: int) -> int:
     """The number, after what is shown has been written into the folder under it."""
     panel = shown if isinstance(shown, Panel) else shown.panel
     asked = shown.asked() if hasattr(shown, "asked") else None
-    found = own(captured(panel), f"{folder.name}-{number}") | {"asked": asked, "later": later}
+    found = own(captured(panel), f"{folder.name}-{number}") | {"asked": asked}
     (folder / f"{number}.json.gz").write_bytes(_packed(found))
     return number
 

@@ -118,11 +118,6 @@ class Captured:
         return bool(asked and asked["once"] and not self.states["points"])
 
     @property
-    def on_paper(self) -> bool:
-        """Whether it asks something, and at once: not when another question is answered."""
-        return bool(self.states["asked"]) and not self.states["later"]
-
-    @property
     def answer(self) -> str:
         """To what is asked, with the reason."""
         asked, points = self.states["asked"], self.states["points"]
