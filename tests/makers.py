@@ -35,6 +35,8 @@ from gradlab.course.lessons import (
     tails,
     thresholds,
 )
+from gradlab.course.lessons.broken_runs.strangers.cases import STRANGERS
+from gradlab.course.lessons.broken_runs.strangers.controls import letter
 from gradlab.course.prediction import predict_curve
 from gradlab.course.sweep.records import Records, Row
 
@@ -187,6 +189,7 @@ PANELS = {
     "ledger": _ledger,
     "learning": _learning,
     "lengths": _lengths,
+    "letter": lambda: letter(STRANGERS["Q"].patient.mended()),
     "maps": lambda: features.maps_panel(sweep.recorded("features")),
     "plane": plane.panel,
     "preview": averaging.preview_panel,

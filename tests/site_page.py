@@ -53,8 +53,9 @@ def _here(url):
 
 
 def ready(page, number):
-    """A panel of the page, once its states are there; a prediction is skipped."""
+    """A panel of the page, once its states are there; nothing waits for an answer any more."""
     section = page.locator(f"#panel-{number}")
+    section.evaluate("(panel) => panel.classList.add('open')")
     section.scroll_into_view_if_needed()
     page.wait_for_function(f"document.getElementById('panel-{number}').panel")
     skip = section.locator(".skipped")

@@ -6,6 +6,7 @@ from statistics import fmean, pvariance, stdev
 
 import numpy as np
 import pytest
+import pytorch_optimizer
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,11 +77,10 @@ def zclip(norms, z_thresh, alpha, warmup_steps, mode, max_norm):
 
 def adagc(norms, **settings):
     """pytorch-optimizer's AdaGC: the norms left of layers."""
-    peer = pytest.importorskip("pytorch_optimizer")
     weights = [torch.zeros(1, dtype=torch.float64, requires_grad=True) for _ in norms[0]]
     # Without momentum, what Adam averages is the gradient that its AdaGC has left.
     plain = {"betas": (0.0, 0.999), "weight_decay": 0.0, "eps": 1e-12}
-    optimizer = peer.AdaGC(weights, **plain, **settings)
+    optimizer = pytorch_optimizer.AdaGC(weights, **plain, **settings)
     for row in norms:
         for weight, norm in zip(weights, row, strict=True):
             weight.grad = torch.tensor([norm], dtype=torch.float64)

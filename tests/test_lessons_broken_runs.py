@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader
 
 from gradlab.course.lessons import broken_runs
 from gradlab.course.lessons.broken_runs import scripts
-from gradlab.course.lessons.broken_runs.controls import _PATIENTS
 from gradlab.course.lessons.broken_runs.faults import FAULTS, HEALTHY, NAMES, fault, found
 from gradlab.course.lessons.broken_runs.health import Checkup
 from gradlab.course.lessons.broken_runs.listing import difference
+from gradlab.course.lessons.broken_runs.patients import CLINIC
 from gradlab.course.lessons.broken_runs.replies import CONFUSED, reply
 from gradlab.course.lessons.broken_runs.running import run, source
-from gradlab.course.lessons.broken_runs.signs import CHANCE, FLOOR
+from gradlab.course.lessons.broken_runs.signs import chance, floor
 from gradlab.course.lessons.broken_runs.suspects import ROWS
 
 SEEDS = (1, 2, 3)
@@ -81,7 +81,9 @@ def test_the_table_names_every_fault():
 def test_every_edit_stands_once_and_the_difference_is_the_edit():
     for one in FAULTS:
         assert source(one.script, one.edits) != source(one.script)
-        changed = [line for line in difference(one).splitlines() if line[0] in "+-"]
+        changed = [
+            line for line in difference(one.script, one.edits).splitlines() if line[0] in "+-"
+        ]
         assert 1 <= len(changed) <= 4, one.name
     with pytest.raises(ValueError, match="stands once in the script, got 'nowhere'"):
         source(scripts.plain, (("nowhere", ""),))
@@ -100,7 +102,7 @@ def test_every_cell_of_the_table_of_answers_has_a_reply():
 
 
 def test_every_diagnosis_waits_in_the_clinic_once():
-    assert sorted(truth for truth, _ in _PATIENTS.values()) == sorted(NAMES)
+    assert sorted(truth for truth, _ in CLINIC.values()) == sorted(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,7 @@ def test_the_clinic_hides_the_code_until_the_fault_is_named_and_then_mends_it(wa
     clinic.answer("one bad batch")
     assert "You took it for: one bad batch" in clinic.readout
     assert "lr=" not in clinic.readout
-    clinic.menu.value = "rate too large"
+    clinic.field.value = "rate too large"
     clinic.answer_button.click()
     assert truth.sign in clinic.readout
     assert re.search(r"- .*lr=0.6", clinic.readout)
@@ -135,13 +137,13 @@ def test_the_clinic_hides_the_code_until_the_fault_is_named_and_then_mends_it(wa
 def test_a_healthy_patient_has_nothing_to_mend(ward):
     clinic = ward.clinic("L")
     clinic.answer_button.click()
-    assert "Choose a diagnosis first." in clinic.readout
+    assert "Choose an answer first." in clinic.readout
     clinic.answer(HEALTHY)
     assert "Right" in clinic.readout
     assert clinic.mend_button.disabled
     with pytest.raises(RuntimeError):
         clinic.mend()
-    with pytest.raises(ValueError, match="letter must be one of A, B"):
+    with pytest.raises(ValueError, match="letter must be one of 'A', 'B'"):
         ward.clinic("Z")
     assert ward.score.startswith("1 named at the first try")
 
@@ -166,8 +168,9 @@ def test_a_check_up_says_what_is_seen_and_who_is_healthy():
 
 def test_the_floor_and_chance_are_those_of_the_loss():
     certain = torch.eye(10)[:1]
-    assert float(F.cross_entropy(certain, torch.tensor([0]))) == pytest.approx(FLOOR)
-    assert float(F.cross_entropy(torch.zeros(1, 10), torch.tensor([0]))) == pytest.approx(CHANCE)
+    assert float(F.cross_entropy(certain, torch.tensor([0]))) == pytest.approx(floor(10))
+    guessed = F.cross_entropy(torch.zeros(1, 10), torch.tensor([0]))
+    assert float(guessed) == pytest.approx(chance(10))
 
 
 SENT = {  # the scripts that the notebook asks to mend: what shows, and the solution

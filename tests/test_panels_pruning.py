@@ -72,6 +72,24 @@ def test_the_accuracy_is_that_of_a_model_pruned_by_torch_itself(panel, model, im
     assert [bar.get_width() for bar in panel.shares.bars] == pytest.approx(shares)
 
 
+def test_a_second_panel_on_the_network_measures_nothing_twice(model, batches, images):
+    counted = []
+    panel = panels.sparsity(model, batches, lambda net: counted.append(net) or images.accuracy(net))
+    before = len(counted)
+    other = panel.again(amount=0.4)
+    assert len(counted) == before
+    assert "40% by magnitude" in other.readout
+    other.amount.value = 0.33
+    found = other.measure()
+    assert len(counted) == before + 1
+    panel.amount.value = 0.33
+    assert panel.measure() == found
+    assert panel.readout == other.readout
+    assert len(counted) == before + 1
+    with pytest.raises(ValueError, match="amount must be"):
+        panel.again(amount=2)
+
+
 def test_the_panel_leaves_the_model_as_it_was(panel, model):
     before = [p.clone() for p in model.parameters()]
     panel.amount.value = 0.9

@@ -68,6 +68,10 @@ LESSON = (
     cell("code", "from gradlab.course.prediction import predict_curve\n"
          "predict_curve([1, 2, 4, 8, 4], 'How high?', places=(1, 4), idea='', limits=(0.1, 10),"
          " xlabel='place', ylabel='height')"),
+    cell("code", "from gradlab.course.prediction import Asking, InTurn\n"
+         "race = makers.PANELS['race']\nreplies = {'a': 'Not yet.', 'b': 'Right: b.'}\n"
+         "InTurn([lambda: Asking(race(), 'Which?', replies, 'b'),"
+         " lambda: predict(race(), 'And now?', truth='a', idea='Now a.', choices=replies)])"),
     cell("code", "from gradlab.course import exercises\nexercises.clip_by_value.check(print)"),
     cell("markdown", "## Checked by the tests", **{"jp-MarkdownHeadingCollapsed": True}),
     cell("code", "print('for the tests alone')"),
@@ -148,6 +152,12 @@ def test_a_thinned_slider_keeps_its_ends_and_its_start(start):
     assert thin.values[thin.start] == start
 
 
+def test_a_slider_goes_to_the_values_that_its_panel_has_for_a_page_and_to_its_start():
+    whole = Control("slider", "x", tuple("abcdef"), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 4)
+    few = whole.only((0.1 + 0.2, 0.0))
+    assert (few.names, few.values, few.start) == (("a", "d", "e"), (0.0, 0.3, 0.4), 2)
+
+
 def test_the_main_slider_keeps_most_and_menus_keep_all():
     def slider(count):
         return Control("slider", "x", tuple(map(str, range(count))), tuple(range(count)), 0)
@@ -178,9 +188,13 @@ def test_pages_hold_the_lesson_and_nothing_for_the_tests(built):
     assert "And &lt;then&gt;?" in text
     assert "needs a kernel" in text  # the panel that trains
     gallery = (folder / "index.html").read_text(encoding="utf-8")
+    for page in (text, gallery):
+        names = re.findall(r'\bid="([^"]+)"', page)
+        assert len(names) == len(set(names))
+        assert set(re.findall(r"""(?:url\(|href=")#([^")]+)""", page)) <= set(names)
     assert gallery.count("<svg") == 3  # the first one moves, too; without what was asked before
     assert gallery.count("data-states") == 1
-    assert len(first.panels) == 4
+    assert len(first.panels) == 6
     assert "clamp takes the lower limit first" in text  # a hint of the exercise
     assert second.panels == []
 
@@ -242,7 +256,33 @@ def test_a_prediction_hides_its_picture_until_it_is_answered(built):
         expect(curve.locator(".readout")).to_contain_text("10.0 at 4")
         curve.get_by_role("button", name="Answer").click()
         expect(curve.locator(".verdict")).to_contain_text("Farthest off at 4: you said 10.0")
+        first, then = page.locator("#panel-4"), page.locator("#panel-5")
+        for choice, said, seen in (("a", "Not yet.", False), ("b", "Right: b.", True)):
+            first.get_by_label(choice, exact=True).check()
+            first.get_by_role("button", name="Answer").click()
+            expect(first.locator(".verdict")).to_have_text(said)
+            assert then.is_visible() == seen
+        then.get_by_role("button", name="Skip").click()
+        expect(then.locator("svg")).to_be_visible()
         assert troubles == []
+
+
+@pytest.mark.browser
+def test_on_paper_the_answers_stand_at_the_end(built):
+    folder, _ = built
+    with lab.browsing() as browser, opened(browser, folder / "00_first.html") as (page, _):
+        ready(page, 0)
+        page.emulate_media(media="print")
+        asked = page.locator("#panel-1")
+        expect(asked).to_contain_text("Question 1. Predict, then look. Where?")
+        assert not asked.locator("svg").is_visible()
+        said = page.locator(".answers").inner_text().splitlines()
+        assert said == ["Answers", "here. Yes & no. So it is.", "2.00 at 1, 4.00 at 4."]
+        page.emulate_media(media="screen")
+        assert not page.locator(".answers").is_visible()
+        asked.get_by_role("button", name="Skip").click()
+        page.emulate_media(media="print")
+        assert asked.locator("svg").is_visible()  # the reader knows
 
 
 @pytest.mark.browser
@@ -280,7 +320,7 @@ def test_without_scripts_the_page_can_be_read(built):
         lab.browsing() as browser,
         opened(browser, folder / "00_first.html", java_script_enabled=False) as (page, _),
     ):
-        for number in range(4):
+        for number in range(6):
             assert page.locator(f"#panel-{number} svg").is_visible()
             assert not page.locator(f"#panel-{number} .controls").is_visible()
         assert "allow JavaScript" in page.locator("#panel-0").inner_text()

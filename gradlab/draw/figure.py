@@ -67,6 +67,7 @@ _IMAGE: Any = {
 }
 _CONTOUR: Any = {"algorithm": "mpl2014", "corner_mask": True, "linestyles": "solid"}
 _SIDES = ("top", "right", "left", "bottom")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TICKS: Any = {
     "direction": "out",
     "color": "#555555",
@@ -244,5 +245,5 @@ class _Numbers(ScalarFormatter):
 
 
 def powers_of_ten() -> FuncFormatter:
-    """A formatter of ticks at powers of ten."""
-    return FuncFormatter(lambda x, _: rf"$\mathdefault{{10^{{{round(np.log10(x))}}}}}$")
+    """A formatter of ticks at powers of ten; as a formula, each would take ten times as long."""
+    return FuncFormatter(lambda x, _: "10" + str(round(np.log10(x))).translate(_RAISED))

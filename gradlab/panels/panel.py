@@ -66,6 +66,11 @@ class Panel(Closing):
         return self.controls
 
     @property
+    def page_values(self) -> Mapping[Any, Sequence[float]]:
+        """Of some sliders, the values at which a static page shows them, beside the start."""
+        return {}
+
+    @property
     def readout(self) -> str:
         """What the panel shows, in words."""
         return self._readout

@@ -59,6 +59,11 @@ class Control:
         last = len(self) - 1
         return self._at(sorted({0, *range(self.start % 2, last, 2), self.start, last}))
 
+    def only(self, values: Iterable[float]) -> Control:
+        """The positions of a slider that are nearest to some values, and its start."""
+        near = (int(np.argmin([abs(own - value) for own in self.values])) for value in values)
+        return self._at(sorted({self.start, *near}))
+
     def fixed(self) -> Control:
         """The start only."""
         return self._at([self.start])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from math import ceil, sqrt
 from threading import RLock
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -59,38 +60,62 @@ def sparsity(
         TypeError: as ``prune.score``.
 
     Note:
-        Nothing is trained here. What is left can often be trained to far more than the dot says.
+        Nothing is trained here: what is left can often be trained to far more than the dot says.
+        A second panel on the same network measures nothing twice: ``again`` makes one.
     """
-    one_of("importance", importance, (*IMPORTANCES, LARGEST))
-    within("amount", amount, 0, GRID[-1])
+    _check(importance, amount)
     prunable(model)
     refuse_masks(model)
     # with the channels last, a pass takes half the time on a CPU
     copy = deepcopy(model).to(memory_format=torch.channels_last)
-    return SparsityPanel(copy, list(batches), accuracy, importance, amount)
+    return SparsityPanel(_Network(copy, list(batches), accuracy), importance, amount)
 
 
-class SparsityPanel(Measuring):
-    """See ``sparsity``. ``measure()`` does at once what the panel does when its slider rests."""
+def _check(importance: str, amount: float) -> None:
+    one_of("importance", importance, (*IMPORTANCES, LARGEST))
+    within("amount", amount, 0, GRID[-1])
+
+
+class _Network:
+    """A trained network, and what is known of it: pruned, it is measured once."""
 
     def __init__(
         self,
         model: nn.Module,
         batches: list[tuple[Tensor, Tensor]],
         accuracy: Callable[[nn.Module], float],
-        importance: str,
-        amount: float,
     ) -> None:
-        self._model, self._accuracy = model, accuracy
         scores = {name: prune.score(model, name, batches) for name in IMPORTANCES}
         scores[LARGEST] = scores["magnitude"].reversed()
-        self._ranked = {name: Ranked.of(found) for name, found in scores.items()}
-        self._measured: dict[tuple[str, str, float], float] = {}
-        self._evaluating = RLock()
-        self._unpruned = accuracy(model)
+        self.ranked = {name: Ranked.of(found) for name, found in scores.items()}
+        self.first = next(iter(prunable(model).values())).value
+        self.unpruned = accuracy(model)
+        self.measured: dict[tuple[str, str, float], float] = {}
+        self._model, self._accuracy, self._evaluating = model, accuracy, RLock()
 
+    def cut(self, importance: str, scope: str, amount: float) -> Cut:
+        """What goes."""
+        return self.ranked[importance].ranking.cut(amount, per_layer=scope != SCOPES[0])
+
+    def measure(self, *setting: Any) -> bool:
+        """Measure the network cut so; whether that was not known yet."""
+        with self._evaluating:
+            if new := setting not in self.measured:
+                prune.apply_(self._model, self.cut(*setting))
+                try:
+                    self.measured[setting] = self._accuracy(self._model)
+                finally:
+                    prune.restore_(self._model)
+            return new
+
+
+class SparsityPanel(Measuring):
+    """See ``sparsity``. ``measure()`` does at once what the panel does when its slider rests."""
+
+    def __init__(self, network: _Network, importance: str, amount: float) -> None:
+        self._network, self._measured = network, network.measured
         self.importance = ipywidgets.Dropdown(
-            options=list(scores), value=importance, description="by"
+            options=list(network.ranked), value=importance, description="by"
         )
         self.scope = ipywidgets.Dropdown(options=SCOPES, description="rank")
         self.amount = ipywidgets.FloatSlider(
@@ -104,12 +129,27 @@ class SparsityPanel(Measuring):
         )
         super().__init__([self.importance, self.scope, self.amount], self._picture)
 
+    def again(self, *, importance: str = "magnitude", amount: float = 0.5) -> SparsityPanel:
+        """Another panel on the same network; what one of the two measures, the other knows.
+
+        Raises:
+            ValueError: as ``sparsity``.
+        """
+        _check(importance, amount)
+        return SparsityPanel(self._network, importance, amount)
+
+    @property
+    def page_values(self) -> dict[Any, tuple[float, ...]]:
+        """Of sparsities, those that the curve is measured at."""
+        return {self.amount: GRID}
+
     def _picture(self) -> LivePicture:
         figure, (left, right, below, pixels) = subplots(9, 6, nrows=2, ncols=2)
-        some = self._ranked["magnitude"]
+        network = self._network
+        some = network.ranked["magnitude"]
         names = [name.removesuffix(".weight") for name in some.ranking.layers]
-        self._weights = _tiles(next(iter(prunable(self._model).values())).value)
-        most = 1.05 * max(ranked.counts.sum(0).max() for ranked in self._ranked.values())
+        self._weights = _tiles(network.first)
+        most = 1.05 * max(ranked.counts.sum(0).max() for ranked in network.ranked.values())
 
         self._marker = draw_sparsity_axis(left, "accuracy on unseen data")
         self.curve = draw_curve(left, "measured", 0)
@@ -123,8 +163,7 @@ class SparsityPanel(Measuring):
     def show(self) -> str:
         """Look up what goes; what accuracy that leaves is measured once the slider rests."""
         importance, scope, amount = self._setting
-        ranked = self._ranked[importance]
-        cut = ranked.ranking.cut(amount, per_layer=scope != SCOPES[0])
+        ranked, cut = self._network.ranked[importance], self._network.cut(*self._setting)
         self._marker.move(on_sparsity_axis(amount), f"sparsity {amount:.0%}")
         self.shares.move(cut.per_layer, cut.total)
         self.scores.move(ranked.going(cut), ranked.counts.sum(0))
@@ -153,23 +192,10 @@ class SparsityPanel(Measuring):
     def measure_next(self) -> bool:
         """Measure the first accuracy that is missing: of this setting, or of its curve."""
         importance, scope, here = self._setting
-        with self._evaluating:
-            for amount in (here, *GRID):
-                if (importance, scope, amount) not in self._measured:
-                    cut = self._ranked[importance].ranking.cut(amount, per_layer=scope != SCOPES[0])
-                    self._measured[importance, scope, amount] = self._pruned_accuracy(cut)
-                    return True
-        return False
-
-    def _pruned_accuracy(self, cut: Cut) -> float:
-        prune.apply_(self._model, cut)
-        try:
-            return self._accuracy(self._model)
-        finally:
-            prune.restore_(self._model)
+        return any(self._network.measure(importance, scope, at) for at in (here, *GRID))
 
     def _said(self, cut: Cut, accuracy: float | None) -> str:
-        dense = percent(self._unpruned)
+        dense = percent(self._network.unpruned)
         found = (
             f"accuracy {percent(accuracy)}, {dense} unpruned."
             if accuracy is not None

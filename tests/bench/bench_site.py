@@ -10,9 +10,9 @@
 - troubles: errors in the console, files that are missing, requests to anywhere else
 - axe: what axe-core finds, at 360, 768 and 1440 px, light and dark
 
-`python tests/bench/bench_site.py --kinds` makes a page of every kind of panel of the course, and
-puts page and live panel to 20 settings each, by chance: do they say the same, and how far are their
-pictures apart (0 to 1, on the average, and where it is most)?
+`python tests/bench/bench_site.py --kinds [KIND ...]` makes a page of kinds of panels, of all by
+default, and puts page and live panel to 20 settings each, by chance: do they say the same, and how
+far are their pictures apart (0 to 1, on the average, and where it is most)?
 """
 
 import argparse
@@ -41,12 +41,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("site", nargs="?", type=Path)
     parser.add_argument("--presses", type=int, default=10, help="for each panel (default: 10)")
-    parser.add_argument("--kinds", action="store_true", help="compare pages with live panels")
+    some = {"nargs": "*", "metavar": "KIND", "choices": list(makers.PANELS)}
+    parser.add_argument("--kinds", **some, help="compare pages with live panels (default: all)")
     asked = parser.parse_args()
     print(machine())
     with lab.browsing() as browser:
-        if asked.kinds:
-            kinds(browser)
+        if asked.kinds is not None:
+            kinds(browser, asked.kinds or list(makers.PANELS))
         if asked.site:
             site(browser, asked.site, asked.presses)
 
@@ -102,14 +103,14 @@ def moves(tab, number, presses):
     return [press(tab, section, "ArrowRight") for _ in range(steps)]
 
 
-def kinds(browser):
+def kinds(browser, names):
     with tempfile.TemporaryDirectory() as folder:
-        shown = [cell("code", f"makers.PANELS[{name!r}]()") for name in makers.PANELS]
+        shown = [cell("code", f"makers.PANELS[{name!r}]()") for name in names]
         begin = cell("code", f"import sys; sys.path.append({TESTS!r})\nimport makers")
         (built,) = build([write(Path(folder, "kinds.ipynb"), begin, *shown)], Path(folder, "site"))
         rows = []
         with opened(browser, Path(folder, "site", "kinds.html"), device_scale_factor=2) as (tab, _):
-            for number, name in enumerate(makers.PANELS):
+            for number, name in enumerate(names):
                 states = built.panels[number].states
                 if not states["points"] and not states["live"]:
                     rows.append(list(map(str, compared(tab, number, name, states))))

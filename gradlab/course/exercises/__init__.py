@@ -30,6 +30,7 @@ _FROM_EASY_TO_HARD = (
     "by_global_norm_in_place",
     "norms",
     "firing",
+    "acted",
     "rate",
     "unscaling",
     "accumulation",

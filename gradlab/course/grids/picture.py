@@ -143,13 +143,17 @@ class Curve(NamedTuple):
     diverged: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Curves:
-    """The artists of ``draw_curves``: all recorded seeds, what trains now, and where some ended."""
+    """The artists of ``draw_curves``: all recorded seeds, what trains now, and where some ended.
+
+    Its axes have a ``scale``, once there is room for something.
+    """
 
     seeds: Line2D
     live: Line2D
     crosses: Line2D
+    scale: str = ""
 
     @property
     def artists(self) -> tuple[Artist, ...]:
@@ -170,8 +174,11 @@ class Curves:
         axes.set(xlim=(0, max(steps, 1)), ylabel=what)
         seen = np.array([value for value in values if np.isfinite(value)])
         share, positive = is_share(seen), seen.size and (seen > 0).all()
-        axes.set_yscale("log" if positive and not share else "linear")
-        dress(axes)
+        scale = "share" if share else "log" if positive else "linear"
+        if scale != self.scale:  # to dress axes takes longer than all else here
+            self.scale = scale
+            axes.set_yscale("log" if scale == "log" else "linear")
+            dress(axes)
         if share:
             axes.set_ylim(0, 1.02)
             axes.set_yticks(np.linspace(0, 1, 6), [f"{y:.0%}" for y in np.linspace(0, 1, 6)])

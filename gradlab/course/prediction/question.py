@@ -63,6 +63,7 @@ class Prediction(Closing):
         self.panel, self.picture = panel, panel.picture
         self._question, self._truth, self._idea = question, truth, idea
         self._choices = choices
+        self._opening: list[Callable[[], object]] = []
         self.field = (
             ipywidgets.Text(placeholder="a number", description="I predict")
             if choices is None
@@ -127,6 +128,10 @@ class Prediction(Closing):
             replies = (_judged(value, truth), self._choices[str(value)], self._idea)
             self._open(" ".join(part for part in replies if part))
 
+    def when_answered(self, then: Callable[[], object]) -> None:
+        """Call something once the panel is shown."""
+        self._opening.append(then)
+
     def put(self, settings: Mapping[str, object]) -> Self:
         """Put the panel's controls somewhere, as ``Panel.put`` does."""
         self.panel.put(settings)
@@ -149,6 +154,8 @@ class Prediction(Closing):
         self._form.layout.display = "none"
         self.curtain.layout.display = None
         self._say(verdict)
+        for then in self._opening:
+            then()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """While it waits for an answer, a stored notebook gives none away, and none is drawn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import ipywidgets
 
-from gradlab.course.prediction import CurvePrediction
+from gradlab.course.prediction import CurvePrediction, InTurn
 from gradlab.course.site.drawn import drawn
 from gradlab.course.site.hand import Hand
 from gradlab.course.site.pictures import State, tables, taken
@@ -22,7 +23,9 @@ from gradlab.panels.panel import Panel
 from gradlab.panels.positions import Control
 
 MIME = "application/vnd.gradlab.panel+json"
-"""Of an output that is a panel: its number on the page."""
+"""Of an output that is a panel, or several in turn: their numbers on the page."""
+_DEFINED = re.compile(r'\bid="([^"]+)"')
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 _FEW = 40  # settings from which the size of all is guessed
 
 
@@ -33,19 +36,28 @@ def install(folder: str) -> None:
     numbers = itertools.count()
 
     def bundle(shown: Any, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        number = next(numbers)
-        panel = shown if isinstance(shown, Panel) else shown.panel
         try:
-            asked = shown.asked() if hasattr(shown, "asked") else None
-            packed = _packed(captured(panel) | {"asked": asked})
-            Path(folder, f"{number}.json.gz").write_bytes(packed)
+            parts = shown.parts if isinstance(shown, InTurn) else (shown,)
+            written = [
+                _written(part, Path(folder), next(numbers), later=bool(turn))
+                for turn, part in enumerate(parts)
+            ]
         except Exception as error:  # IPython would go on without it: what is said here ends the run
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             raise
-        return {MIME: number, "text/plain": shown.readout}, {}
+        return {MIME: written, "text/plain": shown.readout}, {}
 
     shell: Any = get_ipython()
     shell.display_formatter.mimebundle_formatter.for_type(Closing, bundle)
+
+
+def _written(shown: Any, folder: Path, number: int, *, later: bool) -> int:
+    """The number, after what is shown has been written into the folder under it."""
+    panel = shown if isinstance(shown, Panel) else shown.panel
+    asked = shown.asked() if hasattr(shown, "asked") else None
+    found = own(captured(panel), f"{folder.name}-{number}") | {"asked": asked, "later": later}
+    (folder / f"{number}.json.gz").write_bytes(_packed(found))
+    return number
 
 
 def captured(panel: Panel) -> dict[str, Any]:
@@ -83,6 +95,26 @@ def captured(panel: Panel) -> dict[str, Any]:
     buttons = [] if live or points else list(_buttons(panel, panel.reset_button))
     about = {"size": panel.picture.size, "live": live, "buttons": buttons, "points": points}
     return found | about
+
+
+def own(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """A captured panel whose fragments name their parts as no other panel's do.
+
+    Else what a fragment looks up by its name would be that of the first panel on the page that has
+    it; and where this one is hidden, it is as if there were none.
+    """
+
+    def named(fragment: str, layer: int) -> str:
+        here = set(_DEFINED.findall(fragment))  # what is not comes with the still parts
+        return _NAMED.sub(
+            lambda each: f"{each[1]}{name}-{layer if each[2] in here else 0}-{each[2]}", fragment
+        )
+
+    parts = [[named(each, k) for each in table] for k, table in enumerate(found["parts"])]
+    points = found["points"]
+    if points:
+        points = {**points, "curve": named(points["curve"], len(parts))}
+    return {**found, "parts": parts, "points": points}
 
 
 def _buttons(widget: Any, but: ipywidgets.Button) -> Iterator[str]:

@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from gradlab.course.site.settings import Choice
 from gradlab.panels.panel import Panel
-from gradlab.panels.positions import control
+from gradlab.panels.positions import Control, control
 
 _CHOICES = 64  # ways in which menus stand together, at most
 
@@ -27,7 +27,7 @@ class Hand:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        found = [(widget, made) for widget in panel.page_controls if (made := control(widget))]
+        found = [(each, made) for each in panel.page_controls if (made := self._control(each))]
         self.controls = [made for _, made in found]
         self._menus = [(widget, made) for widget, made in found if made.kind != "slider"]
         self._sliders = [(widget, made) for widget, made in found if made.kind == "slider"]
@@ -61,6 +61,11 @@ class Hand:
             said.append(f"{slider.label} {value}")
         return ", ".join(said)
 
+    def _control(self, widget: Any) -> Control | None:
+        """The widget as a control, at the values that the panel has for a page."""
+        made, values = control(widget), self._panel.page_values.get(widget)
+        return made.only(values) if made and values else made
+
     def _ranges(self) -> list[range]:
         ranges = [range(len(menu)) for _, menu in self._menus]
         while prod(map(len, ranges)) > _CHOICES:
@@ -74,7 +79,7 @@ class Hand:
         hidden = tuple(k for k, (menu, _) in enumerate(self._menus) if _hides(menu))
         if any(menus[k] != self._start[k] for k in hidden):
             return None
-        sliders = (None if _hides(slider) else control(slider) for slider, _ in self._sliders)
+        sliders = (None if _hides(slider) else self._control(slider) for slider, _ in self._sliders)
         return Choice(menus, tuple(sliders), hidden)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from gradlab.draw.figure import DOTS
 from gradlab.draw.vector import POINTS
+from gradlab.panels.panel import number
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,15 @@ class Captured:
         return [table[k] for table, k in zip(self.states["parts"], self._start[:-1], strict=True)]
 
     @property
+    def small(self) -> list[str]:
+        """The same, to stand beside them on one page: no two parts of it have one name."""
+        return [re.sub(r'(\bid="|href="#|url\(#)', r"\1small-", layer) for layer in self.layers]
+
+    @property
     def readout(self) -> str:
-        """What the panel says at the start."""
-        return str(self.states["readouts"][self._start[-1]])
+        """What the panel says at the start, and not what it asks."""
+        said, asked = str(self.states["readouts"][self._start[-1]]), self.states["asked"]
+        return said.removeprefix(asked["question"]).strip() if asked else said
 
     @property
     def controls(self) -> list[dict[str, Any]]:
@@ -108,6 +116,25 @@ class Captured:
         """Whether the picture waits for an answer."""
         asked = self.states["asked"]
         return bool(asked and asked["once"] and not self.states["points"])
+
+    @property
+    def on_paper(self) -> bool:
+        """Whether it asks something, and at once: not when another question is answered."""
+        return bool(self.states["asked"]) and not self.states["later"]
+
+    @property
+    def answer(self) -> str:
+        """To what is asked, with the reason."""
+        asked, points = self.states["asked"], self.states["points"]
+        if not asked["once"]:
+            return str(asked["skipped"])
+        if points:
+            places = (control["label"] for control in self.states["controls"])
+            pairs = zip(map(number, points["truth"]), places, strict=True)
+            return f"{', '.join(map(' '.join, pairs))}. {asked['idea']}"
+        truth, choices = asked["truth"], asked["choices"]
+        told = (truth, choices[truth]) if choices else (number(truth), "")
+        return " ".join(part for part in (f"{told[0]}.", told[1], asked["idea"]) if part)
 
     @property
     def _start(self) -> list[int]:

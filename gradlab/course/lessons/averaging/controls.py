@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from threading import RLock
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -18,6 +19,7 @@ from gradlab.panels.measuring import Measuring
 from gradlab.panels.panel import percent
 
 MOST = 0.99
+_DECAYS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.93, 0.95, 0.97, 0.99)
 _POINTS = 20  # of the curve that is measured once the sliders rest
 
 
@@ -101,6 +103,11 @@ class AveragesPanel(Measuring):
             f"{percent(alone)}. In the average, {percent(mix[-1])} are the last weights, and "
             f"{percent(mix[0])} the first."
         )
+
+    @property
+    def page_values(self) -> dict[Any, tuple[float, ...]]:
+        """Of decays, some that reach about half as far again, and again: each takes a second."""
+        return {self.decay: _DECAYS}
 
     @property
     def _setting(self) -> tuple[str, float, int]:

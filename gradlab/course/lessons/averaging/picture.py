@@ -94,7 +94,10 @@ class Sheet:
         """Show other rows below the originals, each (n, c, side, side) uint8."""
         for images, pictures in zip(self.images, rows, strict=True):
             for image, picture in zip(images, _coloured(pictures), strict=True):
-                image.set_data(picture)
+                if not np.array_equal(
+                    np.asarray(image.get_array()), picture
+                ):  # most stay: few are flipped
+                    image.set_data(picture)
 
 
 def draw_sheet(axes: Axes, originals: ArrayLike, draws: int) -> Sheet:

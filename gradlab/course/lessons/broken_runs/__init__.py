@@ -1,8 +1,9 @@
 """Broken runs: training scripts with one fault each, seen through the instrument's panels.
 
-- ``scripts``: three that work; ``faults``: the lines to change; ``running``: what becomes of them
+- ``scripts``: three that work; ``faults``: the lines to change; ``tasks``, ``running``: their runs
 - ``signs``: what gives each fault away, as a number; ``health``, ``suspects``: who shows which
-- ``replies``, ``listing``, ``controls``: the clinic, in which the reader names the fault
+- ``patients``, ``replies``, ``listing``, ``clinic_controls``: the reader names the fault
+- ``strangers``: runs of other networks, of which the curves are seen first; ``controls``: the ward
 - ``bench_picture``, ``bench_controls``: the experiment that tells two suspects apart
 """
 

@@ -160,7 +160,7 @@ FAULTS = (
         "cross_entropy takes logits. Of probabilities, its lowest value is ln(e + 9) - 1 = 1.46.",
         "What is the lowest value that the loss comes to? Would a healthy run stop there?",
         signs.floored,
-        signs.FLOOR,
+        1.0,
     ),
     Fault(
         SORTED,

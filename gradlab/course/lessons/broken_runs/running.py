@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -17,18 +16,19 @@ from torch.optim import Optimizer
 from torch.utils.data import TensorDataset
 
 from gradlab import record
-from gradlab.course import data, device
-from gradlab.course.lessons.broken_runs import scripts
+from gradlab.course import device
+from gradlab.course.lessons.broken_runs import tasks
+from gradlab.course.lessons.broken_runs.scripts import Watch
+from gradlab.course.lessons.broken_runs.tasks import Task
 from gradlab.recording import Recording
 
-Script = Callable[[TensorDataset, scripts.Watch], None]
+Script = Callable[[TensorDataset, Watch], None]
 Edits = Sequence[tuple[str, str]]
 
 EVERY = 4
 """Steps from one look at the histograms to the next."""
 _TESTED = 10  # steps from one measured test loss to the next
 _AFTER = 20  # steps that a lost run is still watched
-_BLANK = 2345  # the place of an image that is blank, as real data sets hold some
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,13 @@ class Run:
         losses: ``"train"`` of each step's batch, before the step; ``"test"`` at some steps, of
             images that are not trained on; name -> step -> loss.
         accuracy: of the model at the end, on the test images; in [0, 1].
+        classes: answers there are.
     """
 
     recording: Recording
     losses: dict[str, dict[int, float]]
     accuracy: float
+    classes: int
 
     @property
     def train(self) -> NDArray[np.float64]:
@@ -77,13 +79,13 @@ def source(script: Script, edits: Edits = ()) -> str:
 
 def edited(script: Script, edits: Edits = ()) -> Script:
     """The script with some of its text replaced: what is shown is what runs."""
-    scope = dict(vars(scripts))
+    scope = dict(script.__globals__)
     exec(source(script, edits), scope)
     made: Script = scope[script.__name__]
     return made
 
 
-def run(script: Script, seed: int = 0) -> Run:
+def run(script: Script, seed: int = 0, task: Task | None = None) -> Run:
     """Train by a script, seeded, and return what was recorded.
 
     A run whose loss is no longer finite is stopped 20 steps later.
@@ -91,10 +93,12 @@ def run(script: Script, seed: int = 0) -> Run:
     Args:
         script: a function of (digits, watch), as those of ``scripts``.
         seed: of the weights and of the order of the images.
+        task: what it is given; None: the digits.
 
     Raises:
         ValueError: the script took no step with its optimizer while it was watched.
     """
+    given = task or tasks.digits()
     found: list[Run] = []
 
     @contextmanager
@@ -105,7 +109,7 @@ def run(script: Script, seed: int = 0) -> Run:
             step = len(losses["train"])
             losses["train"][step] = float(loss.detach())
             if step % _TESTED == 0:
-                losses["test"][step] = _tested(model)[0]
+                losses["test"][step] = _tested(model, given)[0]
             if step >= _AFTER and not np.isfinite(losses["train"][step - _AFTER]):
                 raise _LostError
 
@@ -116,31 +120,20 @@ def run(script: Script, seed: int = 0) -> Run:
                 pass
             finally:
                 if len(recorder.recording):
-                    found.append(Run(recorder.recording, losses, _tested(model)[1]))
+                    right = _tested(model, given)[1]
+                    found.append(Run(recorder.recording, losses, right, given.classes))
 
     with device.seeded(seed):
-        script(_digits("train"), watch)
+        script(given.train, watch)
     if not found:
         raise ValueError("the script must take a step with its optimizer while it is watched")
     return found[-1]
 
 
 @torch.no_grad()
-def _tested(model: nn.Module) -> tuple[float, float]:
-    """Loss and accuracy on half of the test images."""
-    images, labels = _digits("test")[::2]
-    outputs = model(images.to(next(model.parameters()).dtype)).float()
-    right = (outputs.argmax(1) == labels).double().mean()
-    return float(F.cross_entropy(outputs, labels)), float(right)
-
-
-@cache
-def _digits(split: str) -> TensorDataset:
-    """Digits as rows of pixels, sorted by class, as they are often stored."""
-    stored = data.load("digits", split)
-    order = stored.labels.argsort(stable=True)
-    images = stored.images[order].flatten(1)
-    images = (images - images.mean(1, keepdim=True)) / images.std(1, keepdim=True)
-    if split == "train":
-        images[_BLANK] = 0
-    return TensorDataset(images, stored.labels[order])
+def _tested(model: nn.Module, task: Task) -> tuple[float, float]:
+    """Loss and accuracy on the test images."""
+    inputs, answers = task.test
+    outputs = model(inputs.to(next(model.parameters()).dtype)).float()
+    right = (outputs.argmax(1) == answers).double().mean()
+    return float(F.cross_entropy(outputs, answers)), float(right)

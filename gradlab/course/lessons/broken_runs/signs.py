@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from gradlab.course.lessons.broken_runs.running import Run
 
-CHANCE = float(np.log(10))
-"""The loss of a network that gives ten classes the same probability."""
 
-FLOOR = float(np.log(np.exp(1) + 9) - 1)
-"""The lowest cross-entropy of ten probabilities that are taken for logits: 1.46."""
+def chance(classes: int) -> float:
+    """The loss of a network that gives all classes the same probability; 2.30 of ten."""
+    return float(np.log(classes))
+
+
+def floor(classes: int) -> float:
+    """The lowest cross-entropy of probabilities that are taken for logits; 1.46 of ten."""
+    return float(np.log(np.exp(1) + classes - 1) - 1)
 
 
 def rise(run: Run) -> float:
@@ -34,9 +38,12 @@ def without_gradient(run: Run) -> float:
 
 
 def faded(run: Run) -> float:
-    """Powers of ten from the first bias's gradient, at the first step, up to the last bias's."""
+    """Where the loss ends at chance: powers of ten, at the first step, from bias to bias.
+
+    From the norm of the first bias's gradient up to that of the last one.
+    """
     first, last = run.recording.layer_norms[0][[1, -1]]
-    return float(np.log10(last / first)) if first > 0 else 0.0
+    return float(np.log10(last / first)) if first > 0 and _rests(run) else 0.0
 
 
 def dead(run: Run) -> float:
@@ -46,8 +53,8 @@ def dead(run: Run) -> float:
 
 def unlearnable(run: Run) -> float:
     """Where the loss ends at chance: how much shorter the gradient has become since the start."""
-    norms, end = run.recording.total_norm, run.train[-20:].mean()
-    return float(norms[:10].mean() / norms[-20:].mean()) if abs(end - CHANCE) < 0.1 else 0.0
+    norms = run.recording.total_norm
+    return float(norms[:10].mean() / norms[-20:].mean()) if _rests(run) else 0.0
 
 
 def piled_up(run: Run) -> float:
@@ -82,9 +89,22 @@ def stuck(run: Run) -> float:
 
 
 def floored(run: Run) -> float:
-    """Where the loss has fallen, and the first gradient was short: the lowest loss."""
-    fallen = run.train[-20:].mean() < CHANCE - 0.1 and run.recording.total_norm[0] < 1
-    return float(run.train.min()) if fallen else 0.0
+    """Where the loss has fallen, and the first gradient was short: the lowest loss / the floor."""
+    fallen = run.train[-20:].mean() < chance(run.classes) - 0.1
+    short = run.recording.total_norm[0] < 1
+    return float(run.train.min()) / floor(run.classes) if fallen and short else 0.0
+
+
+def thrown_back(run: Run) -> float:
+    """Where the loss had fallen, and ends at chance: the longest gradient / a usual one before."""
+    norms = run.recording.total_norm
+    back = _rests(run) and run.train.min() < chance(run.classes) - 0.3
+    return float(norms.max() / np.median(norms[:10])) if back else 0.0
+
+
+def _rests(run: Run) -> bool:
+    """Whether the loss ends at chance."""
+    return bool(abs(run.train[-20:].mean() - chance(run.classes)) < 0.1)
 
 
 def _finite(run: Run) -> NDArray[np.float64]:

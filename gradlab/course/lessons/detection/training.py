@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, inf, pi
 from typing import Any
@@ -151,12 +151,7 @@ def accumulate_(
 
 def part_norms(model: nn.Module) -> tuple[float, ...]:
     """The norm of the gradient of each of ``PARTS``; 0 where it is frozen."""
-    return tuple(
-        float(_norm(p.grad for name, p in model.named_parameters() if name.startswith(part)))
-        for part in PARTS
-    )
-
-
-def _norm(gradients: Iterable[Tensor | None]) -> float:
-    known = [g.norm() for g in gradients if g is not None]
-    return float(torch.stack(known).norm()) if known else 0.0
+    found = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
+    norms = torch.stack(torch._foreach_norm([gradient for _, gradient in found])).tolist()
+    named = [(name, norm) for (name, _), norm in zip(found, norms, strict=True)]
+    return tuple(hypot(*(norm for name, norm in named if name.startswith(part))) for part in PARTS)

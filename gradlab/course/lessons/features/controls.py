@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
 from operator import eq
 
 import ipywidgets
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from gradlab.arguments import one_of
 from gradlab.course.data import ImageData
 from gradlab.course.lessons.features.curves import draw_lengths
-from gradlab.course.lessons.features.lengths import LINEAR, NAMES, Short, shorten
+from gradlab.course.lessons.features.lengths import LINEAR, NAMES, Short
 from gradlab.course.lessons.features.picture import draw_back, draw_glyphs, draw_price
-from gradlab.course.lessons.features.vectors import Floats, Vectors, distortion
+from gradlab.course.lessons.features.shortened import LENGTHS, PAIRED, Shortened, Shown
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.panel import Panel, number, percent
 
-LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
-PIXELS, NETWORK = "pixels", "feature maps"
 _BY = {"pca": "by PCA", "random": "at random", "linear": "by a learned map,"}
-_GLYPHS, _PAIRED = 200, 300
-"""Vectors that are drawn in the plane, and whose distances to each other are compared."""
 
 
 def lengths_panel(
@@ -43,7 +35,7 @@ def lengths_panel(
     the classifier costs, without and with the map.
 
     Everything is computed here. The first time that a map is chosen all lengths are made, which
-    takes some seconds; after that, sliding only looks up.
+    takes some seconds; after that, sliding only looks up, here and in what ``again`` makes.
 
     Args:
         train: pictures to learn from, of ten classes.
@@ -60,8 +52,7 @@ def lengths_panel(
         One seed, one split: half a point more or less means nothing here. And "drawn back" shows
         what a linear map can see in the short vector; a deeper decoder may see more.
     """
-    one_of("k", k, LENGTHS)
-    one_of("by", by, LINEAR)
+    _check(k, by)
     if len(train.classes) != 10 or train.images[0].numel() <= LENGTHS[-1]:
         raise ValueError(
             f"train must hold ten classes of pictures of more than {LENGTHS[-1]} numbers, got "
@@ -72,48 +63,21 @@ def lengths_panel(
             f"train must hold more pictures than numbers in each, got {len(train)} of "
             f"{train.images[0].numel()}"
         )
-    return LengthsPanel(train, test, network, k, by)
+    return LengthsPanel(Shortened(train, test, network), k, by)
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the panel shows of the vectors at one length.
-
-    Args:
-        short: the vectors, and what is read from them.
-        plane: (200, 2): coordinates of some test vectors along the two directions in which the
-            short ones differ most, in units of their root mean square length.
-        pictures: (10, ...): a test digit of each class, drawn back.
-        distances: between these, nine in ten squared distances now are, in units of what they were.
-    """
-
-    short: Short
-    plane: Floats
-    pictures: NDArray[np.float64]
-    distances: tuple[float, float]
+def _check(k: int, by: str) -> None:
+    one_of("k", k, LENGTHS)
+    one_of("by", by, LINEAR)
 
 
 class LengthsPanel(Panel):
     """See ``lengths_panel``."""
 
-    page_bytes = 600_000  # unit length included, of which the lesson asks
+    page_bytes = 650_000  # unit length included, of which the lesson asks
 
-    def __init__(
-        self, train: ImageData, test: ImageData, network: nn.Sequential | None, k: int, by: str
-    ) -> None:
-        self._train, self._test = train, test
-        self._long = {PIXELS: Vectors.of(train, test)}
-        if network is not None:
-            self._long[NETWORK] = Vectors.of(train, test, network)
-        self._vectors, self._full, self._family = (
-            cache(self._of),
-            cache(self._whole),
-            cache(self._by_length),
-        )
-        labels = test.labels.tolist()
-        self._digits = [labels.index(digit) for digit in range(10)]
-        self._some = np.linspace(0, len(labels) - 1, _GLYPHS).round().astype(int)
-
+    def __init__(self, digits: Shortened, k: int, by: str) -> None:
+        self._digits = digits
         self.k = ipywidgets.SelectionSlider(
             options=[(str(n), n) for n in LENGTHS], value=k, description="k", layout=_WIDE
         )
@@ -124,10 +88,19 @@ class LengthsPanel(Panel):
             layout=_NARROW,
         )
         self.of = ipywidgets.Dropdown(
-            options=list(self._long), description="features", layout=_NARROW
+            options=list(digits.long), description="features", layout=_NARROW
         )
         self.unit = ipywidgets.Checkbox(description="unit length", indent=False, layout=_NARROW)
         super().__init__([self.k, self.by, self.of, self.unit], self._picture())
+
+    def again(self, *, k: int = 16, by: str = "pca") -> LengthsPanel:
+        """Another panel on the same digits; what one of the two has computed, the other knows.
+
+        Raises:
+            ValueError: as ``lengths_panel``.
+        """
+        _check(k, by)
+        return LengthsPanel(self._digits, k, by)
 
     @property
     def page_controls(self) -> tuple[ipywidgets.Widget, ...]:
@@ -137,45 +110,19 @@ class LengthsPanel(Panel):
     def _picture(self) -> LivePicture:
         figure, axes = subplots(9.5, 6, nrows=2, ncols=2, width_ratios=(3, 2), height_ratios=(5, 2))
         lengths, plane, pictures, cost = axes
-        side = self._test.images.shape[-1]
+        side = self._digits.test.images.shape[-1]
         self.lengths = draw_lengths(lengths, (*LENGTHS, side * side))
         self.glyphs = draw_glyphs(plane)
-        self.drawn = draw_back(pictures, self._test.images[self._digits].mean(1))
+        self.drawn = draw_back(pictures, self._digits.test.images[self._digits.places].mean(1))
         self.price = draw_price(cost, ("parameters", "training time"))
         moved = self.lengths, self.glyphs, self.drawn, self.price
         return LivePicture(figure, [artist for some in moved for artist in some.artists])
 
-    def _of(self, of: str, unit: bool) -> Vectors:
-        return self._long[of].unit_length() if unit else self._long[of]
-
-    def _whole(self, of: str, unit: bool) -> Short:
-        vectors = self._vectors(of, unit)
-        return shorten(vectors, "none", vectors.train.shape[1])
-
-    def _by_length(self, of: str, unit: bool, by: str) -> tuple[Shown, ...]:
-        """The vectors at every length of the slider."""
-        vectors = self._vectors(of, unit)
-        return tuple(self._seen(vectors, shorten(vectors, by, k)) for k in LENGTHS)
-
-    def _seen(self, vectors: Vectors, short: Short) -> Shown:
-        from gradlab.course.lessons.features.reading import guess
-
-        pictures = self._train.images.flatten(1).numpy()
-        drawn = guess(short.train, pictures, short.test[self._digits])
-        some = np.linspace(0, len(short.test) - 1, min(_PAIRED, len(short.test))).astype(int)
-        low, high = np.quantile(distortion(vectors.test[some], short.test[some]), (0.05, 0.95))
-        return Shown(
-            short,
-            _plane(short.test)[self._some],
-            drawn.reshape(-1, *self._test.images.shape[1:]).mean(1),
-            (float(low), float(high)),
-        )
-
     def show(self) -> str:
         """Look up the vectors at the slider's length."""
         of, unit, by = self.of.value, self.unit.value, self.by.value
-        full, place = self._full(of, unit), LENGTHS.index(self.k.value)
-        family = self._family(of, unit, by)
+        full, place = self._digits.full(of, unit), LENGTHS.index(self.k.value)
+        family = self._digits.family(of, unit, by)
         curves = [*(shown.short for shown in family), full]
         self.lengths.move(
             [short.k for short in curves],
@@ -184,8 +131,8 @@ class LengthsPanel(Panel):
             place,
         )
         shown, short = family[place], curves[place]
-        self.glyphs.move(shown.plane, self._test.labels[self._some])
-        named = short.named[self._digits].tolist()
+        self.glyphs.move(shown.plane, self._digits.test.labels[self._digits.some])
+        named = short.named[self._digits.places].tolist()
         right = [*map(eq, named, range(10))]
         self.drawn.move(shown.pictures, [str(digit) for digit in named], right)
         ratios = _ratios(short, full)
@@ -195,10 +142,11 @@ class LengthsPanel(Panel):
 
     def _in_words(self, short: Short, full: Short) -> str:
         how = "of unit length, " if self.unit.value else ""
+        tested = f"{len(self._digits.test):,} test digits"
         return (
             f"{short.k} of {full.k} numbers (1 : {number(full.k / short.k)}), {how}"
             f"{_BY[self.by.value]} from {self.of.value}: "
-            f"{percent(short.accuracy)} of {len(self._test):,} test digits are named rightly; "
+            f"{percent(short.accuracy)} of {tested} are named rightly; "
             f"from all numbers {percent(full.accuracy)}. Variance explained: "
             f"{percent(short.explained)}."
         )
@@ -208,7 +156,7 @@ class LengthsPanel(Panel):
         if self.by.value == "linear":
             return ""
         low, high = shown.distances
-        compared = min(_PAIRED, len(self._test))
+        compared = min(PAIRED, len(self._digits.test))
         said = (
             f" Of the squared distances between {compared} test digits, nine in ten are now "
             f"{low:.2f} to {high:.2f} of what they were."
@@ -224,14 +172,6 @@ class LengthsPanel(Panel):
 
 
 _WIDE, _NARROW = {"width": "380px"}, {"width": "200px"}
-
-
-def _plane(vectors: Floats) -> Floats:
-    from sklearn.decomposition import PCA
-
-    plane = PCA(min(2, vectors.shape[1])).fit_transform(vectors)
-    plane = plane / np.sqrt(np.square(plane).sum(1).mean())
-    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
 
 def _ratios(short: Short, full: Short) -> tuple[list[float], list[float]]:

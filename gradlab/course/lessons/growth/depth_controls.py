@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import ipywidgets
 import numpy as np
 import torch
@@ -66,7 +68,7 @@ def depth_panel(
 class Depth(Panel):
     """See ``depth_panel``."""
 
-    page_settings = 650
+    page_settings = 450
 
     def __init__(
         self,
@@ -82,8 +84,8 @@ class Depth(Panel):
         self._inputs = torch.randn(BATCH, WIDTH, generator=random)
         self._upstream = torch.randn(BATCH, WIDTH, generator=random)
         self._upstream /= self._upstream.norm()
-        self._kind: tuple[Activation, bool, Norm] = (activation, residual, norm)
-        self._draw_network()
+        self._drawn = cache(self._draw)
+        self._drawn(activation, residual, norm)  # which refuses what it does not know
 
         wide = {"layout": {"width": "330px"}}
         self.depth = ipywidgets.IntSlider(depth, 1, DEEPEST, description="depth", **wide)
@@ -113,32 +115,35 @@ class Depth(Panel):
         laws = self.arriving_law, self.weights_law
         return LivePicture(figure, [*laws, *self.arriving.artists, *self.weights.artists])
 
-    def _draw_network(self) -> None:
-        """One network of the deepest kind: its first layers are any shallower one."""
-        activation, residual, norm = self._kind
+    def _draw(
+        self, activation: Activation, residual: bool, norm: Norm
+    ) -> tuple[nn.Sequential, list[torch.Tensor], list[torch.Tensor]]:
+        """A network of the deepest kind, its weights, and these as drawn.
+
+        Its first layers are any shallower one.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self._network: nn.Sequential = models.mlp(
+            network = models.mlp(
                 DEEPEST, WIDTH, activation=activation, residual=residual, norm=norm
             )
-        self._scaled: list[torch.Tensor] = [
-            layer.get_parameter("linear.weight") for layer in self._network[1:]
+        weights: list[torch.Tensor] = [
+            layer.get_parameter("linear.weight") for layer in network[1:]
         ]
-        self._drawn = [weight.detach().clone() for weight in self._scaled]
+        return network, weights, [weight.detach().clone() for weight in weights]
 
     def show(self) -> str:
         """Run the network of that depth and gain forward and backward."""
-        kind = self.activation.value, self.residual.value, NORMS[self.norm.value]
-        if kind != self._kind:
-            self._kind = kind
-            self._draw_network()
+        activation, residual, norm = (
+            self.activation.value,
+            self.residual.value,
+            NORMS[self.norm.value],
+        )
+        network, weights, drawn = self._drawn(activation, residual, norm)
         depth, gain = self.depth.value, self.gain.value
         with torch.no_grad():
-            torch._foreach_copy_(
-                self._scaled[:depth], torch._foreach_mul(self._drawn[:depth], gain)
-            )
-        found = measured(self._network[: depth + 1], self._inputs, self._upstream)
-        activation, residual, norm = kind
+            torch._foreach_copy_(weights[:depth], torch._foreach_mul(drawn[:depth], gain))
+        found = measured(network[: depth + 1], self._inputs, self._upstream)
         mean = expected(
             depth, gain=gain, activation=activation, residual=residual, norm=norm, width=WIDTH
         )

@@ -102,7 +102,8 @@ class Said:
     def move(self, strip: ArrayLike, shares: ArrayLike, words: str) -> None:
         """Show another strip, (h, w), and the probability of each sign, (signs, columns)."""
         pixels = np.asarray(strip)
-        self.strip.set_data(pixels)
+        if not np.array_equal(np.asarray(self.strip.get_array()), pixels):
+            self.strip.set_data(pixels)
         self.signs.set_data(np.asarray(shares))
         self.words.set_text(words)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import ipywidgets
+from torch import Tensor
 
 from gradlab.course.lessons.scenes.picture import draw_said
 from gradlab.course.lessons.scenes.readers import TASKS
@@ -38,7 +40,7 @@ class ReadingPanel(Panel):
     """See ``reading_panel``."""
 
     def __init__(self, watched: dict[str, Watched]) -> None:
-        self.watched = watched
+        self.watched, self._found = watched, cache(self._look)
         wide = {"width": "420px"}
         self.run = ipywidgets.Dropdown(
             options=list(watched), description="reader", layout={"width": "380px"}
@@ -66,23 +68,30 @@ class ReadingPanel(Panel):
         watched = self.watched[self.run.value]
         self._reach()
         place, strip = self.look.value, self.strip.value
-        outputs = watched.outputs[place]
-        shares = outputs.softmax(1)
-        found, right = read(outputs), written(watched.targets)
-        ours, theirs = _digits(found[strip]), _digits(right[strip])
+        shares, found, told = self._found(self.run.value, place)
+        ours, theirs = _digits(found[strip]), _digits(written(watched.targets)[strip])
         self.said.move(
             watched.pictures[strip, 0], shares[strip], f"it says {theirs}; read as: {ours}"
         )
+        return (
+            f"{self.run.value}, after {watched.steps[place]} steps: strip {strip} says {theirs}; "
+            f"it reads {ours}. {told}"
+        )
+
+    def _look(self, run: str, place: int) -> tuple[Tensor, list[list[int]], str]:
+        """The probabilities of signs, what is read, and how well, in words: of all strips."""
+        watched = self.watched[run]
+        outputs, right = watched.outputs[place], written(watched.targets)
+        found = read(outputs)
         empty = sum(not one for one in found)
         correct = sum(one == other for one, other in zip(found, right, strict=True))
         blank = float((outputs.argmax(1) == 0).float().mean())
         end = f" It diverged at step {watched.diverged}." if watched.diverged else ""
-        return (
-            f"{self.run.value}, after {watched.steps[place]} steps: strip {strip} says {theirs}; "
-            f"it reads {ours}. Of {len(found)} strips it reads {correct} without an error and "
-            f"nothing at all on {empty}; the blank is likeliest at {percent(blank)} of all "
-            f"columns.{end}"
+        told = (
+            f"Of {len(found)} strips it reads {correct} without an error and nothing at all on "
+            f"{empty}; the blank is likeliest at {percent(blank)} of all columns.{end}"
         )
+        return outputs.softmax(1), found, told
 
 
 def _digits(signs: Sequence[int]) -> str:

@@ -121,8 +121,7 @@ class Panel {
   move() {
     this.menus.forEach((menu, k) => place(menu, !this.choice.hidden.includes(k)));
     this.sliders.forEach((slider, k) => place(slider, Boolean(this.scaleOf(k)), this.scaleOf(k)));
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.show());
+    this.show();
   }
 
   show() {
@@ -227,6 +226,8 @@ class Question {
     this.form.querySelectorAll("input, select").forEach((field) => (field.disabled = true));
     this.form.querySelector(".buttons").remove();
     this.section.querySelectorAll(".curtain").forEach((curtain) => curtain.classList.add("open"));
+    const next = this.section.nextElementSibling;
+    if (next?.matches(".panel.curtain")) next.classList.add("open");
     this.panel.told = true;
     this.panel.show();
   }

@@ -1,0 +1,246 @@
+"""matplotlib's drawing of SVG, for a part of a page: short, and quick to be shown."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from matplotlib import _path
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D, Transform
+from numpy.typing import NDArray
+from PIL import Image
+
+_SAID = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_FINE = 144  # pixels per inch of what is no vector: an image, a map of values
+_NOISE = re.compile(r"<!--.*?-->| transform=\"rotate\(-0 [^\"]*\"", re.DOTALL)
+_PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in words
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_IMAGE = re.compile(r"image (\d+)(?=\")")
+_SPACE = re.compile(r"\s+")
+_LONG = 15  # points of a marker that is written once, and used at every place
+_LETTERS = {Path.MOVETO: "m", Path.LINETO: "l", Path.CURVE3: "q", Path.CURVE4: "c"}
+_APART = 4  # markers to a point, at most: more of them look the same
+
+Clip = tuple[float, float, float, float]
+Places = NDArray[np.float64]
+
+
+def fragment(figure: Figure, artist: Artist, clips: Collection[Clip] | None) -> str:
+    """An artist of a figure as SVG, in the figure's dots, to a hundredth of one.
+
+    Args:
+        figure: that it belongs to.
+        artist: or the figure itself.
+        clips: of ``clips``, where another fragment of the page defines them; None: this one does.
+    """
+    renderer = _Renderer(figure, clips)
+    artist.draw(renderer)
+    bare = _SPACE.sub(" ", _NOISE.sub("", renderer.written())).strip()
+    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
+    return _IMAGE.sub(lambda found: renderer.images[int(found[1])], short)
+
+
+def clips(figure: Figure) -> set[Clip]:
+    """The frames of a figure's axes, beyond which most of their artists are cut off."""
+    return set(_Renderer(figure, None)._clipd)
+
+
+_Untyped: Any = RendererSVG  # as it is
+
+
+class _Renderer(_Untyped):  # type: ignore[misc]
+    """Writes few elements: no groups, and the markers of a line as one path."""
+
+    def __init__(self, figure: Figure, clips: Collection[Clip] | None) -> None:
+        self._file, box = io.StringIO(), figure.bbox
+        super().__init__(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
+        self._begin, self._elsewhere = self._file.tell(), clips
+        self.images: list[str] = []
+        if clips is None:
+            for axes in figure.axes:
+                gc = self.new_gc()
+                gc.set_clip_rectangle(axes.bbox)
+                self._get_clip_attrs(gc)
+
+    def written(self) -> str:
+        """All that was drawn."""
+        for clip in self._elsewhere or ():
+            self._clipd.pop(clip, None)
+        self._write_clips()
+        self._write_hatches()
+        return self._file.getvalue()[self._begin :]
+
+    def draw_text(
+        self,
+        gc: Any,
+        x: float,
+        y: float,
+        s: str,
+        prop: Any,
+        angle: float,
+        ismath: Any = False,
+        mtext: Any = None,
+    ) -> None:
+        """Letters stay letters, whatever ``svg.fonttype`` says."""
+        clip = self._get_clip_attrs(gc)
+        with self._within("g", **clip) if clip else nullcontext():
+            self._draw_text_as_text(gc, x, y, s, prop, angle, ismath, mtext)
+
+    def _make_id(self, type: str, content: object) -> str:
+        """The same for the same content, whatever ``svg.hashsalt`` says."""
+        return f"{type}{sha256(str(content).encode()).hexdigest()[:8]}"
+
+    def open_group(self, s: str, gid: str | None = None) -> None:
+        """None is needed: nobody asks for one."""
+
+    def close_group(self, s: str) -> None:
+        """See ``open_group``."""
+
+    def draw_image(
+        self, gc: Any, x: float, y: float, im: NDArray[np.uint8], transform: Any = None
+    ) -> None:
+        """By its number among ``images``, which are long; matplotlib begins at the foot."""
+        height, width = im.shape[:2]
+        if transform is not None or not im.size:
+            super().draw_image(gc, x, y, im, transform)
+            return
+        name = f"image {len(self.images)}"
+        self.images.append(_written(width, height, im[::-1].tobytes()))
+        units = 72 / self.image_dpi
+        place = {
+            "x": f"{x:.2f}",
+            "y": f"{self.height - y - height * units:.2f}",
+            "width": f"{width * units:.2f}",
+            "height": f"{height * units:.2f}",
+        }
+        self.writer.element(
+            "image", attrib={"xlink:href": name, **place}, **self._get_clip_attrs(gc)
+        )
+
+    def draw_markers(
+        self,
+        gc: Any,
+        marker_path: Path,
+        marker_trans: Transform,
+        path: Path,
+        trans: Transform,
+        rgbFace: Any = None,  # noqa: N803 - matplotlib's
+    ) -> None:
+        """As one path, where it cannot be seen which marker covers which."""
+        places = self._seen(trans.transform(path.vertices))
+        if not len(places):
+            return
+        face = None if rgbFace is None or rgbFace[3:] == (0,) else rgbFace
+        style, shape = self._get_style_dict(gc, face), marker_trans.transform_path(marker_path)
+        fill, edge = style.get("fill", "#000000"), style.get("stroke")
+        alike = fill in ("none", edge or fill) and "opacity" not in " ".join(style)
+        round_one = marker_path is Path.unit_circle()
+        width = 2 * float(np.max(shape.vertices, 0)[0])  # of a round one
+        if alike and round_one and face is not None:
+            self._dots(places, width + (gc.get_linewidth() if edge else 0), gc, fill)
+        elif alike and (round_one or len(shape) <= _LONG):
+            strokes = _circle(width) if round_one else _relative(shape)
+            self._at(places, strokes, gc, _css(style))
+        else:
+            self._copies(places, shape, gc, _css(style))
+
+    def _dots(self, places: Places, width: float, gc: Any, colour: str) -> None:
+        """Lines of no length, whose round ends are left."""
+        look = f"fill: none; stroke: {colour}; stroke-width: {width:.3g}; stroke-linecap: round"
+        self._at(places, "h0", gc, look)
+
+    def _at(self, places: Places, strokes: str, gc: Any, style: str) -> None:
+        """The same strokes from each place: what is the same takes little room, compressed."""
+        d = "".join(f"M{x:.2f} {self.height - y:.2f}{strokes}" for x, y in places)
+        self.writer.element("path", d=d, style=style, **self._get_clip_attrs(gc))
+
+    def _copies(self, places: Places, shape: Path, gc: Any, style: str) -> None:
+        d = self._convert_path(shape, Affine2D().scale(1, -1), simplify=False)
+        name = self._make_id("m", d)
+        if name not in self._markers:
+            self._markers[name] = name
+            with self._within("defs"):
+                self.writer.element("path", id=name, d=d)
+        with self._within("g", style=style, **self._get_clip_attrs(gc)):
+            for x, y in places:
+                at = {"x": f"{x:.2f}", "y": f"{self.height - y:.2f}"}
+                self.writer.element("use", attrib={"xlink:href": f"#{name}", **at})
+
+    @contextmanager
+    def _within(self, tag: str, **attributes: str) -> Iterator[None]:
+        self.writer.start(tag, **attributes)
+        yield
+        self.writer.end(tag)
+
+    def _seen(self, places: Places) -> Places:
+        """Those on the page or beside it, the same one only once."""
+        size = np.array([self.width, self.height])
+        places = places[((places > -size) & (places < 2 * size)).all(1)]
+        _, first = np.unique(np.round(_APART * places), axis=0, return_index=True)
+        return places[np.sort(first)]
+
+    def _convert_path(
+        self,
+        path: Path,
+        transform: Transform | None = None,
+        clip: bool | None = None,
+        simplify: bool | None = None,
+        sketch: Any = None,
+    ) -> str:
+        bounds = (0.0, 0.0, self.width, self.height) if clip else None
+        letters = [b"M", b"L", b"Q", b"C", b"z"]
+        untyped: Any = _path
+        written = untyped.convert_to_string(
+            path, transform, bounds, simplify, sketch, 2, letters, False
+        )
+        return str(written.decode("ascii"))
+
+
+def _css(style: dict[str, str]) -> str:
+    return "; ".join(f"{key}: {value}" for key, value in style.items())
+
+
+def _circle(width: float) -> str:
+    """The strokes of a circle around where they begin."""
+    half = f"a{width / 2:.3g} {width / 2:.3g} 0 1 0"
+    return f"m{-width / 2:.3g} 0{half} {width:.3g} 0{half} {-width:.3g} 0z"
+
+
+def _relative(shape: Path) -> str:
+    """The strokes of a shape from its origin, upside down, each from the end of the one before."""
+    at = begin = np.zeros(2)
+    strokes = []
+    for flat, code in shape.iter_segments(simplify=False):
+        if code == Path.CLOSEPOLY:
+            strokes.append("z")
+            at = begin
+            continue
+        steps = np.round(flat.reshape(-1, 2) * (1, -1) - at, 2)
+        at = at + steps[-1]
+        begin = at if code == Path.MOVETO else begin
+        strokes.append(_LETTERS[code] + " ".join(f"{step:g}" for step in steps.ravel()))
+    return "".join(strokes)
+
+
+@lru_cache(256)  # a picture in a panel comes again and again
+def _written(width: int, height: int, pixels: bytes) -> str:
+    """An image as PNG, or as JPEG where that halves it: a photograph, and no drawing."""
+    image, png, jpeg = Image.frombytes("RGBA", (width, height), pixels), io.BytesIO(), io.BytesIO()
+    image.save(png, "PNG")
+    kind, file = "png", png
+    if image.getchannel("A").getextrema() == (255, 255):
+        image.convert("RGB").save(jpeg, "JPEG", quality=85)
+        if 2 * jpeg.tell() <= png.tell():
+            kind, file = "jpeg", jpeg
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
