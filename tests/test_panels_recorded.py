@@ -425,6 +425,13 @@ def test_a_warm_up_is_marked_and_said(replayed, rule):
     panel.reset()
 
 
+def test_in_the_warm_up_of_adagc_the_threshold_is_that_of_the_total_norm(replayed):
+    panel = replayed[clip.AdaGC.label]
+    panel.reset()
+    assert panel.drawn.course.line.get_ydata()[:4] == pytest.approx(9.0)
+    assert marked(panel)[0] > 0  # the first norms are below
+
+
 def test_layers_that_a_replay_clips_are_covered(replayed, recording):
     panel = replayed[clip.AdaGC.label]
     panel.reset()

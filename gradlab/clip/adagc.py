@@ -135,8 +135,8 @@ class AdaGC(Seeing):
         return Replayed(_down_to(norms, thresholds).to(total), thresholds)
 
     def _together(self, total: Tensor) -> Tensor:
-        """The factor of all layers in the warm-up, by the total norm."""
-        return _down_to(total.double(), float(self.lambda_abs))
+        """What brings all layers together to the total norm of the warm-up, up or down."""
+        return float(self.lambda_abs) / total.double()
 
     def state_dict(self) -> dict[str, Tensor]:
         """How many steps it has seen, and the average of each layer, by name."""
@@ -159,6 +159,6 @@ class AdaGC(Seeing):
         self.places.update({name: place for place, name in enumerate(names)})
 
 
-def _down_to(norm: Tensor, bound: Tensor | float) -> Tensor:
+def _down_to(norm: Tensor, bound: Tensor) -> Tensor:
     """The factor that brings a norm down to a bound; exactly 1 where it is not above."""
     return (bound / norm).where(norm > bound, 1.0)

@@ -65,7 +65,7 @@ def _moved(would: WhatIf) -> str:
     first = f" Its warm-up takes {counted(warm, 'step')}." * bool(warm)
     if not held.size:
         return first
-    what = "it clips" if would.clip.part == "everything" else "it clips a layer of a gradient"
+    what = "it acts" if would.clip.part == "everything" else "it clips a layer of a gradient"
     low, high = number(held.min()), number(held.max())
     return f"{first} The norm above which {what} moves between {low} and {high}."
 
