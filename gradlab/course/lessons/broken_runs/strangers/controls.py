@@ -69,7 +69,7 @@ class Letter(Panel):
         self.step = ipywidgets.IntSlider(
             steps // 2, 0, steps - 1, description="step", layout={"width": "420px"}
         )
-        figure, axes = subplots(7.6, 5, nrows=3, sharex=True, height_ratios=(2, 2, 1))
+        figure, axes = subplots(7.6, 5, nrows=3, height_ratios=(2, 2, 1))
         both = [_all(run)] if changed is None else [_old(run), _new(changed)]
         self.drawn = draw_letter(axes, both)
         super().__init__([self.step], LivePicture(figure, self.drawn.artists))

@@ -67,15 +67,20 @@ def draw_letter(axes: Sequence[Axes], runs: Sequence[Curves]) -> Letter:
             )  # fmt: skip
         norms.plot(run.norm, color=run.color, linewidth=run.width)
         rates.plot(run.rate, color=run.color, linewidth=run.width)
-    losses.set(title="loss", ylim=(0, None))
+    highest = max(max(by_step.values()) for run in runs for by_step, _ in run.losses.values())
+    losses.set(title="loss", ylim=(0, 1.05 * highest))
     losses.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-    norms.set(title="norm of the whole gradient", yscale="log")
+    ends = min(run.norm.min() for run in runs), max(run.norm.max() for run in runs)
+    norms.set(
+        title="norm of the whole gradient", yscale="log", ylim=(ends[0] / 1.25, ends[1] * 1.25)
+    )
     legible(norms.yaxis)
     rates.set(title="learning rate", xlabel="step")
     rates.set_ylim(0, 1.2 * max(run.rate.max() for run in runs))
     rates.yaxis.set_major_locator(MaxNLocator(2))
-    rates.set_xlim(-0.5, max(len(run.norm) for run in runs) - 0.5)
-    rates.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+    for one in axes:
+        one.set_xlim(-0.5, max(len(run.norm) for run in runs) - 0.5)
+        one.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
     for one in (losses, norms):
         one.tick_params(labelbottom=False)  # those of the rates below
     return Letter(tuple(one.axvline(0, color=THRESHOLD, linewidth=1.2) for one in axes))
