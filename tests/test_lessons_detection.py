@@ -128,7 +128,7 @@ def test_average_precision_is_that_of_cocos_evaluator(seed, overlap):
     assert ours == pytest.approx(coco(truth, found, overlap), abs=1e-9)
 
 
-@given(st.integers(0, 10**6), st.floats(0, 1))
+@given(st.integers(0, 10**6), st.floats(0, 1) | st.integers(0, 20).map(lambda k: k / 20))
 @settings(max_examples=20, deadline=None)
 def test_a_cut_never_raises_average_precision_and_equals_cutting_the_candidates(seed, cut):
     truth, found = scene(seed % 1000, 5)

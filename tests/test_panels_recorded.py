@@ -205,7 +205,7 @@ def test_a_rule_that_turns_gradients_says_by_how_much(panel):
     panel.clip.value = "by value"
     panel.threshold.value = 1.0
     assert re.search(r"It turns them by up to \d+\.\d°", panel.readout)
-    assert "of 10 steps that have a histogram (every 4th)" in panel.readout
+    assert "of 10 steps with a histogram (every 4th)" in panel.readout
 
 
 def test_the_threshold_of_the_run_is_drawn_where_the_rule_is_the_same(made):
@@ -279,7 +279,7 @@ def test_of_more_steps_than_columns_each_column_shows_its_largest():
 def test_one_step_is_a_recording_too():
     panel = panels.threshold(recording_of(gradients(1)))
     panel.threshold.value = 10**panel.threshold.min
-    assert "would have clipped 1 of 1 steps (100 %)" in panel.readout
+    assert "would have clipped 1 of 1 step (100 %)" in panel.readout
 
 
 def test_a_layer_without_a_gradient_is_grey(made):

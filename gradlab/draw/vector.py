@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from matplotlib.artist import Artist
@@ -14,6 +15,7 @@ from gradlab.draw.figure import parts
 
 POINTS = 72
 """Units per inch of the fragments' coordinates."""
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 
 
 def still(figure: Figure) -> str:
@@ -37,6 +39,16 @@ def moving(figure: Figure, artists: Sequence[Artist], known: dict[Artist, str]) 
             if each.get_visible() and (each not in known or _changed(each)):
                 known[each] = svg.fragment(figure, each, clips)
     return [known[each] if each.get_visible() else "" for each in artists]
+
+
+def renamed(fragment: str, new: Callable[[str], str]) -> str:
+    """The fragment with other names for its parts, where they are defined and where they are used.
+
+    Args:
+        fragment: SVG.
+        new: from a name to another one.
+    """
+    return _NAMED.sub(lambda each: each[1] + new(each[2]), fragment)
 
 
 def place(artist: Artist, x: float, y: float) -> tuple[float, float]:

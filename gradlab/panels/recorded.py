@@ -80,7 +80,10 @@ class Recorded(Measuring):
         return LivePicture(figure, self.drawn.artists)
 
     def _slider(self, name: str, clip: Rule | type[Rule]) -> Slider:
-        """Over all thresholds worth trying; starts where a tenth of the steps is clipped."""
+        """Over all thresholds worth trying; starts where a tenth of the steps is clipped.
+
+        Of a rule that moves: around its own bound.
+        """
         named = [label for label in self._compared if self._rules[label].bound_name == name]
         shown = [label for label in named if not self._rules[label].moves]
         if not shown:

@@ -28,7 +28,9 @@ def would_in_words(would: WhatIf, every: int, shares: NDArray[np.float64]) -> st
     """
     finite = np.isfinite(would.norm_before)
     fired = np.flatnonzero(would.fired)
-    of = f"{finite.sum():,} steps" + f" that have a histogram (every {every}th)" * (would.error > 0)
+    of = counted(int(finite.sum()), "step") + f" with a histogram (every {every}th)" * (
+        would.error > 0
+    )
     moved = _moved(would)
     drops = fired.size and not would.coefficient[fired].any()
     did = "dropped" if drops else "clipped"
@@ -77,7 +79,7 @@ def of_the_run(recording: Recording) -> str:
     if lost.size:
         first = recording.nonfinite.get(int(lost[0]))
         where = f"step {lost[0]}" + (f", in {first}" if first else "")
-        said.append(f"Not finite (crosses): {lost.size:,} steps, the first {where}.")
+        said.append(f"Not finite (crosses): {counted(lost.size, 'step')}, the first {where}.")
     if sampled := in_words(recording):
         said.append(sampled)
     if recording.skipped:

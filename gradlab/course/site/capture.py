@@ -18,6 +18,7 @@ from gradlab.course.site.drawn import drawn
 from gradlab.course.site.hand import Hand
 from gradlab.course.site.pictures import State, tables, taken
 from gradlab.course.site.settings import Choice, chosen
+from gradlab.draw.vector import renamed
 from gradlab.panels.closing import Closing
 from gradlab.panels.panel import Panel
 from gradlab.panels.positions import Control
@@ -25,7 +26,6 @@ from gradlab.panels.positions import Control
 MIME = "application/vnd.gradlab.panel+json"
 """Of an output that is a panel, or several in turn: their numbers on the page."""
 _DEFINED = re.compile(r'\bid="([^"]+)"')
-_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 _FEW = 40  # settings from which the size of all is guessed
 
 
@@ -103,9 +103,7 @@ def own(found: dict[str, Any], name: str) -> dict[str, Any]:
 
     def named(fragment: str, layer: int) -> str:
         here = set(_DEFINED.findall(fragment))  # what is not comes with the still parts
-        return _NAMED.sub(
-            lambda each: f"{each[1]}{name}-{layer if each[2] in here else 0}-{each[2]}", fragment
-        )
+        return renamed(fragment, lambda old: f"{name}-{layer if old in here else 0}-{old}")
 
     parts = [[named(each, k) for each in table] for k, table in enumerate(found["parts"])]
     points = found["points"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gradlab.draw.figure import DOTS
-from gradlab.draw.vector import POINTS
+from gradlab.draw.vector import POINTS, renamed
 from gradlab.panels.panel import number
 
 
@@ -68,7 +67,7 @@ class Captured:
     @property
     def small(self) -> list[str]:
         """The same, to stand beside them on one page: no two parts of it have one name."""
-        return [re.sub(r'(\bid="|href="#|url\(#)', r"\1small-", layer) for layer in self.layers]
+        return [renamed(layer, "small-{}".format) for layer in self.layers]
 
     @property
     def readout(self) -> str:

@@ -94,9 +94,7 @@ class Sheet:
         """Show other rows below the originals, each (n, c, side, side) uint8."""
         for images, pictures in zip(self.images, rows, strict=True):
             for image, picture in zip(images, _coloured(pictures), strict=True):
-                if not np.array_equal(
-                    np.asarray(image.get_array()), picture
-                ):  # most stay: few are flipped
+                if not np.array_equal(np.asarray(image.get_array()), picture):  # most stay
                     image.set_data(picture)
 
 

@@ -91,8 +91,8 @@ def run(script: Script, seed: int = 0, task: Task | None = None) -> Run:
     A run whose loss is no longer finite is stopped 20 steps later.
 
     Args:
-        script: a function of (digits, watch), as those of ``scripts``.
-        seed: of the weights and of the order of the images.
+        script: a function of (data, watch), as those of ``scripts``.
+        seed: of the weights and of the order of the data.
         task: what it is given; None: the digits.
 
     Raises:

@@ -30,8 +30,8 @@ class Ranked:
     objects: int
 
     def count(self, score: float) -> int:
-        """Candidates that score as much or more."""
-        return int(np.searchsorted(-self.scores, -score, side="right"))
+        """Candidates that score as much or more, rounded as their scores are: to float32."""
+        return int(np.searchsorted(-self.scores, -float(np.float32(score)), side="right"))
 
     @property
     def precision(self) -> NDArray[np.float64]:

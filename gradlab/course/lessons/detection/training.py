@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradlab.clip import ByNorm, NonFiniteGradient, Rule
+from gradlab.clip.gradients import gather, layer_norms, stacked
 from gradlab.course.data import Composites
 from gradlab.course.lessons.detection.candidates import standardised
 from gradlab.course.lessons.detection.losses import loss, targets
@@ -151,7 +152,7 @@ def accumulate_(
 
 def part_norms(model: nn.Module) -> tuple[float, ...]:
     """The norm of the gradient of each of ``PARTS``; 0 where it is frozen."""
-    found = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
-    norms = torch.stack(torch._foreach_norm([gradient for _, gradient in found])).tolist()
-    named = [(name, norm) for (name, _), norm in zip(found, norms, strict=True)]
+    layers = gather(model.named_parameters())
+    norms = stacked(layer_norms(layers, 2.0, torch.float32)).tolist()
+    named = [(layer.name, norm) for layer, norm in zip(layers, norms, strict=True)]
     return tuple(hypot(*(norm for name, norm in named if name.startswith(part))) for part in PARTS)
