@@ -223,6 +223,22 @@ def test_a_bug_is_not_hidden_is_said_and_leaves_the_panel_usable():
     assert panel.readout == "1/x = 0.5"
 
 
+def test_controls_that_are_moved_together_are_shown_once():
+    panel, shown = Reciprocal(), []
+    show = panel.show
+    panel.show = lambda: shown.append(panel.slider.value) or show()
+    with panel.together():
+        panel.slider.value = 0  # is never shown
+        panel.slider.value = 2
+        assert (shown, panel.readout) == ([], "1/x = 1.0")
+    assert (shown, panel.readout) == ([2], "1/x = 0.5")
+    with panel.together():
+        pass
+    assert shown == [2]
+    panel.slider.value = 1
+    assert shown == [2, 1]
+
+
 def test_the_readout_is_escaped_for_html():
     panel = Reciprocal()
     panel.show = lambda: "a < b"

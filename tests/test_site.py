@@ -114,7 +114,10 @@ def named(states, choice, at):
     return setting
 
 
-@pytest.mark.parametrize("name", ["race", "claimed", "threshold", "scenes", "averages", "rules"])
+@pytest.mark.parametrize(
+    "name",
+    ["race", "claimed", "threshold", "scenes", "averages", "rules", "stretching", "history"],
+)
 def test_twenty_states_by_chance_are_what_the_live_panel_shows_there(name):
     panel = makers.PANELS[name]()
     panel.page_settings = 60
@@ -138,11 +141,21 @@ def test_the_page_hides_the_sliders_that_the_panel_hides():
 
 
 def test_fragments_are_svg_and_keep_their_letters():
-    still, *moving = makers.PANELS["race"]().picture.layers
-    for layer in (still, *moving):
+    layers = makers.PANELS["race"]().picture.layers
+    for layer in layers:
         ElementTree.fromstring(f'<svg xmlns:xlink="x">{layer}</svg>')
-    assert ">loss of the batch</text>" in still
-    assert "DejaVu" in still
+    assert ">loss of the batch</text>" in "".join(layers)
+    assert "DejaVu" in "".join(layers)
+
+
+@pytest.mark.parametrize("name", ["race", "stretching", "plane", "maps"])
+def test_every_frame_that_a_fragment_is_cut_to_is_defined_once(name):
+    states = capture.captured(makers.PANELS[name]())
+    grounds, *others = states["parts"]
+    defined = [set(re.findall(r'id="(p\w+)"', ground)) for ground in grounds]
+    used = {frame for table in others for part in table for frame in re.findall(r"#(p\w+)", part)}
+    assert used
+    assert used <= set.intersection(*defined)
 
 
 @pytest.mark.parametrize("start", [0, 3, 6])

@@ -202,9 +202,9 @@ def dress(axes: Axes) -> None:
         tick.label1.set(fontweight="normal", verticalalignment="center_baseline")
 
 
-def settle(figure: Figure) -> None:
-    """Say of every artist in a figure what is the same for all of them."""
-    for artist in [part for child in figure.findobj(Artist) for part in parts(child)]:
+def settle(whole: Artist) -> None:
+    """Say of every artist in a figure, or in a part of it, what is the same for all of them."""
+    for artist in [part for child in whole.findobj(Artist) for part in parts(child)]:
         artist.set_sketch_params(None)
         artist.set_path_effects([])
         if hasattr(artist, "set_antialiased"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from hashlib import sha256
@@ -17,7 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D, Transform
+from matplotlib.transforms import Affine2D, Bbox, Transform
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,28 +32,36 @@ _LONG = 15  # points of a marker that is written once, and used at every place
 _LETTERS = {Path.MOVETO: "m", Path.LINETO: "l", Path.CURVE3: "q", Path.CURVE4: "c"}
 _APART = 4  # markers to a point, at most: more of them look the same
 
-Clip = tuple[float, float, float, float]
+Clips = dict[Any, Any]
+"""What is cut off where, as matplotlib keeps it."""
 Places = NDArray[np.float64]
 
 
-def fragment(figure: Figure, artist: Artist, clips: Collection[Clip] | None) -> str:
-    """An artist of a figure as SVG, in the figure's dots, to a hundredth of one.
+class Fragments:
+    """Artists of a figure as SVG, in the figure's dots, to a hundredth of one.
 
     Args:
-        figure: that it belongs to.
-        artist: or the figure itself.
-        clips: of ``clips``, where another fragment of the page defines them; None: this one does.
+        figure: as it stays: its size, and the frames of its axes, beyond which most are cut off.
     """
-    renderer = _Renderer(figure, clips)
-    artist.draw(renderer)
-    bare = _SPACE.sub(" ", _NOISE.sub("", renderer.written())).strip()
-    short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
-    return _IMAGE.sub(lambda found: renderer.images[int(found[1])], short)
 
+    def __init__(self, figure: Figure) -> None:
+        self._renderer = _Renderer(figure)
 
-def clips(figure: Figure) -> set[Clip]:
-    """The frames of a figure's axes, beyond which most of their artists are cut off."""
-    return set(_Renderer(figure, None)._clipd)
+    def ground(self, artist: Artist) -> str:
+        """An artist, and the frames of the axes, to which other fragments of the page are cut."""
+        return self._drawn([artist], self._renderer.frames)
+
+    def of(self, artists: Iterable[Artist]) -> str:
+        """Artists from back to front, on a page that has the ``ground``."""
+        return self._drawn(artists, {})
+
+    def _drawn(self, artists: Iterable[Artist], frames: Clips) -> str:
+        self._renderer.begin()
+        for artist in artists:
+            artist.draw(self._renderer)
+        bare = _SPACE.sub(" ", _NOISE.sub("", self._renderer.written(frames))).strip()
+        short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
+        return _IMAGE.sub(lambda found: self._renderer.images[int(found[1])], short)
 
 
 _Untyped: Any = RendererSVG  # as it is
@@ -62,24 +70,33 @@ _Untyped: Any = RendererSVG  # as it is
 class _Renderer(_Untyped):  # type: ignore[misc]
     """Writes few elements: no groups, and the markers of a line as one path."""
 
-    def __init__(self, figure: Figure, clips: Collection[Clip] | None) -> None:
+    def __init__(self, figure: Figure) -> None:
         self._file, box = io.StringIO(), figure.bbox
         super().__init__(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
-        self._begin, self._elsewhere = self._file.tell(), clips
+        for axes in figure.axes:
+            gc = self.new_gc()
+            gc.set_clip_rectangle(axes.bbox)
+            self._get_clip_attrs(gc)
+        self.frames: Clips = self._clipd
         self.images: list[str] = []
-        if clips is None:
-            for axes in figure.axes:
-                gc = self.new_gc()
-                gc.set_clip_rectangle(axes.bbox)
-                self._get_clip_attrs(gc)
 
-    def written(self) -> str:
-        """All that was drawn."""
-        for clip in self._elsewhere or ():
-            self._clipd.pop(clip, None)
+    def begin(self) -> None:
+        """What is drawn from now on belongs together."""
+        self.writer.flush()
+        self._file.seek(0)
+        self._file.truncate()
+        self._clipd = self.frames.copy()
+        self._path_collection_id = 0
+        for known in (self._markers, self._hatchd, self.images):
+            known.clear()
+
+    def written(self, frames: Clips) -> str:
+        """All that was drawn, with some of the frames."""
+        used = [(key, clip) for key, clip in self._clipd.items() if key not in self.frames]
+        self._clipd = frames | dict(used)
         self._write_clips()
         self._write_hatches()
-        return self._file.getvalue()[self._begin :]
+        return self._file.getvalue()
 
     def draw_text(
         self,
@@ -100,6 +117,13 @@ class _Renderer(_Untyped):  # type: ignore[misc]
     def _make_id(self, type: str, content: object) -> str:
         """The same for the same content, whatever ``svg.hashsalt`` says."""
         return f"{type}{sha256(str(content).encode()).hexdigest()[:8]}"
+
+    def _get_clip_attrs(self, gc: Any) -> Any:
+        """To a hundredth of a dot: each layout puts axes of a fixed aspect a bit elsewhere."""
+        frame = gc.get_clip_rectangle()
+        if frame is not None:
+            gc.set_clip_rectangle(Bbox.from_bounds(*np.round(frame.bounds, 2).tolist()))
+        return super()._get_clip_attrs(gc)
 
     def open_group(self, s: str, gid: str | None = None) -> None:
         """None is needed: nobody asks for one."""
@@ -187,6 +211,8 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         """Those on the page or beside it, the same one only once."""
         size = np.array([self.width, self.height])
         places = places[((places > -size) & (places < 2 * size)).all(1)]
+        if len(places) < 2:
+            return places
         _, first = np.unique(np.round(_APART * places), axis=0, return_index=True)
         return places[np.sort(first)]
 

@@ -10,34 +10,45 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from gradlab.draw import svg
-from gradlab.draw.figure import parts
+from gradlab.draw.figure import parts, settle
+from gradlab.draw.svg import Fragments
 
 POINTS = 72
 """Units per inch of the fragments' coordinates."""
 _NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 
 
-def still(figure: Figure) -> str:
-    """What does not move (artists that are not ``animated``), in points, without its ``<svg>``."""
-    with _on_paper(figure):
-        return svg.fragment(figure, figure, None)
+Known = dict[Artist, str]
+"""The fragments of earlier calls, which have this one draw less. Nothing else may have drawn the
+artists since, for matplotlib forgets with each drawing what was changed."""
 
 
-def moving(figure: Figure, artists: Sequence[Artist], known: dict[Artist, str]) -> list[str]:
-    """Each of some artists of the figure, as it is now; empty where it cannot be seen.
+def still(figure: Figure, known: Known) -> list[str]:
+    """What does not move (artists that are not ``animated``), from back to front.
 
-    Args:
-        figure: that they belong to.
-        artists: from back to front.
-        known: the fragments of an earlier call, which has this one draw less. Nothing else may have
-            drawn the artists since, for matplotlib forgets with each drawing what was changed.
+    Returns:
+        The ground, with the frames that the other fragments are cut to; each of the axes; the rest.
     """
+    others = [each for each in figure.get_children() if each not in (figure.patch, *figure.axes)]
     with _on_paper(figure):
-        clips = svg.clips(figure)
+        for axes in figure.axes:
+            axes.apply_aspect()
+        fragments = Fragments(figure)
+        for axes in figure.axes:
+            if axes not in known or axes.stale:
+                settle(axes)
+                known[axes] = fragments.of([axes])
+        ground, rest = fragments.ground(figure.patch), fragments.of(others)
+    return [ground, *(known[axes] for axes in figure.axes), rest]
+
+
+def moving(figure: Figure, artists: Sequence[Artist], known: Known) -> list[str]:
+    """Each of some artists of the figure, from back to front; empty where it cannot be seen."""
+    with _on_paper(figure):
+        fragments = Fragments(figure)
         for each in artists:
             if each.get_visible() and (each not in known or _changed(each)):
-                known[each] = svg.fragment(figure, each, clips)
+                known[each] = fragments.of([each])
     return [known[each] if each.get_visible() else "" for each in artists]
 
 

@@ -64,7 +64,8 @@ class LivePicture:
 
     def __init__(self, figure: Figure, moving: Iterable[Artist]) -> None:
         self._lock, self._unpainted = threading.RLock(), False
-        self._fragments: dict[Artist, str] = {}  # of the movers, while nothing else draws them
+        self._fragments: vector.Known = {}  # while nothing else draws the artists
+        self._stills: list[str] | None = None
         self._waiting: list[None] = []  # one for each thread that wants to move the picture
         self._canvas = FigureCanvasAgg(figure)
         self.size: tuple[int, int] = self._canvas.get_width_height()
@@ -74,22 +75,16 @@ class LivePicture:
         self.widget = ipywidgets.Image(format="jpeg")
         self.widget.layout.width = f"{self.size[0]}px"  # the same with more pixels
         self.widget.layout.max_width = "100%"
-        self.redraw()
+        self._draw()
 
     def redraw(self) -> None:
         """Draw everything anew: after a change to a still artist, such as an axis or a title."""
         with self._held():
-            self._still_svg: str | None = None
-            self._fragments.clear()
-            if self._unpainted:
-                return
-            settle(self._canvas.figure)
-            self._canvas.draw()
-            # A constrained layout is settled by the first draw; to run it again would cost each
-            # later redraw, and would let the axes wander.
-            self._canvas.figure.set_layout_engine("none")
-            self._still = self._canvas.copy_from_bbox(self._canvas.figure.bbox)
-            self._repaint()
+            self._stills = None
+            if self._seen:
+                self._draw()
+            for mover in self._moving:  # its axes may have other limits
+                self._fragments.pop(mover, None)
 
     @contextmanager
     def moving(self) -> Iterator[None]:
@@ -121,13 +116,12 @@ class LivePicture:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The picture as it is now, as fragments of SVG: what stands still, then each mover."""
+        """The picture as it is now, as fragments of SVG: ``vector.still``, then each mover."""
         with self._lock:
             figure = self._canvas.figure
-            if self._still_svg is None:
-                settle(figure)
-                self._still_svg = vector.still(figure)
-            return self._still_svg, *vector.moving(figure, self._moving, self._fragments)
+            if self._stills is None:
+                self._stills = vector.still(figure, self._fragments)
+            return *self._stills, *vector.moving(figure, self._moving, self._fragments)
 
     @contextmanager
     def unpainted(self) -> Iterator[None]:
@@ -139,6 +133,13 @@ class LivePicture:
             self._unpainted = False
             self.redraw()
 
+    @property
+    def _seen(self) -> bool:
+        """Whether a page shows it: a kernel that writes static pages has none."""
+        comm = self.widget.comm
+        told = comm is not None and getattr(comm, "kernel", True) is not None  # as ipywidgets asks
+        return told and not self._unpainted
+
     @contextmanager
     def _held(self) -> Iterator[None]:
         self._waiting.append(None)
@@ -146,8 +147,18 @@ class LivePicture:
             self._waiting.pop()
             yield
 
+    def _draw(self) -> None:
+        self._fragments.clear()
+        settle(self._canvas.figure)
+        self._canvas.draw()
+        # A constrained layout is settled by the first draw; to run it again would cost each
+        # later redraw, and would let the axes wander.
+        self._canvas.figure.set_layout_engine("none")
+        self._still = self._canvas.copy_from_bbox(self._canvas.figure.bbox)
+        self._repaint()
+
     def _repaint(self) -> None:
-        if self._unpainted:
+        if not self._seen:
             return
         self._fragments.clear()
         self._canvas.restore_region(self._still)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import floor, inf, log10
 from typing import Any, Self
 
@@ -44,6 +45,7 @@ class Panel(Closing):
 
     def __init__(self, controls: Sequence[Any], picture: LivePicture) -> None:
         self.picture = picture
+        self._gathering = self._gathered = False
         self.controls = tuple(controls)
         self._start = [control.value for control in self.controls]
         self._sentence = ipywidgets.HTML()
@@ -116,6 +118,18 @@ class Panel(Closing):
                 is a bug: the readout says that there is one, and it goes on to whoever called.
         """
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Controls that are moved inside are shown once, at its end."""
+        with self._changing:
+            self._gathering, self._gathered = True, False
+            try:
+                yield
+            finally:
+                self._gathering = False
+            if self._gathered:
+                self._follow()
+
     def settle(self) -> None:
         """Show at once what else is shown once the controls rest."""
 
@@ -130,6 +144,9 @@ class Panel(Closing):
     def _follow(self) -> None:
         with self._changing:
             if self.closed:  # while a thread waited for its turn
+                return
+            if self._gathering:
+                self._gathered = True
                 return
             try:
                 with self.picture.moving():

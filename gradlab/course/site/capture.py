@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import comm
 import ipywidgets
 
 from gradlab.course.prediction import CurvePrediction, InTurn
@@ -29,10 +30,17 @@ _DEFINED = re.compile(r'\bid="([^"]+)"')
 _FEW = 40  # settings from which the size of all is guessed
 
 
+class _Nowhere(comm.DummyComm):
+    """Of a widget that no page shows: ipywidgets tells nothing to one that has no kernel."""
+
+    kernel = None
+
+
 def install(folder: str) -> None:
     """From now on, every panel that this kernel displays is written into a folder."""
     from IPython import get_ipython
 
+    comm.create_comm = _Nowhere
     numbers = itertools.count()
 
     def bundle(shown: Any, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -133,7 +141,8 @@ def _at_every_setting(panel: Panel) -> dict[str, Any]:
         return _described(hand.controls, kept, states)
 
     few = shown(_FEW)
-    once = len(_packed({"parts": few["parts"][0]}))  # what stands still does not grow with settings
+    alone = [table for table in few["parts"] if len(table) == 1]
+    once = len(_packed({"parts": alone}))  # what stands still does not grow with settings
     more = (len(_packed(few)) - once) / len(few["states"])
     found = shown(min(panel.page_settings, (panel.page_bytes - once) / more))
     hand.back()

@@ -43,7 +43,8 @@ class Hand:
 
     def slide(self, choice: Choice, values: Sequence[Any]) -> bool:
         """Move the visible sliders of a choice; whether they stay there."""
-        moved = _move([self._sliders[k][0] for k, _ in choice.visible], values)
+        with self._panel.together():
+            moved = _move([self._sliders[k][0] for k, _ in choice.visible], values)
         self._panel.settle()
         return moved
 

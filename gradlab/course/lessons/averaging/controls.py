@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
+import torch
 from torch import nn
 
 from gradlab.course.lessons.averaging.kept import Kept, shares
@@ -55,8 +56,7 @@ class AveragesPanel(Measuring):
     """See ``averages_panel``."""
 
     def __init__(self, runs: Mapping[str, Kept], accuracy: Callable[[nn.Module], float]) -> None:
-        # copies: in the background it measures while somebody else may use the models
-        self._runs = {name: replace(run, model=deepcopy(run.model)) for name, run in runs.items()}
+        self._runs = {name: replace(run, model=_copied(run.model)) for name, run in runs.items()}
         self._accuracy = accuracy
         self._steps = next(iter(runs.values())).steps
         self._measured: dict[tuple[str, float, int], float] = {}
@@ -130,3 +130,12 @@ class AveragesPanel(Measuring):
                     self._runs[name].load_(decay, count)
                 )
             return self._measured[name, decay, count]
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """It measures in the background, while somebody else may use the model.
+
+    With the channels last, a pass takes less time on a CPU.
+    """
+    copy: nn.Module = deepcopy(model).to(memory_format=torch.channels_last)
+    return copy

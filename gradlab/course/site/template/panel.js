@@ -169,8 +169,9 @@ class Curve extends Panel {
     const places = [first, ...this.sliders.map(({ at }, k) => [across[k], up[at]])];
     const dots = places.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3"/>`).join("");
     const line = `<polyline points="${places.join(" ")}" fill="none" stroke="${colour}" stroke-width="1.5"/>`;
-    this.layers[1].innerHTML = `<g fill="${colour}">${line}${dots}</g>`;
-    this.layers[2].innerHTML = this.told ? curve : "";
+    const [drawn, truth] = this.layers.slice(-2);
+    drawn.innerHTML = `<g fill="${colour}">${line}${dots}</g>`;
+    truth.innerHTML = this.told ? curve : "";
     const said = this.sliders.map(({ label, at }, k) => `${this.scaleOf(k)[at]} ${label}`);
     this.say(`Your curve: ${said.join(", ")}.`);
   }
