@@ -25,6 +25,7 @@ from gradlab.cli import main
 from gradlab.course.site import capture, formulas, settings
 from gradlab.course.site.build import build
 from gradlab.course.site.states import Captured
+from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.positions import Control
 
 RAISES = """
@@ -146,6 +147,14 @@ def test_fragments_are_svg_and_keep_their_letters():
         ElementTree.fromstring(f'<svg xmlns:xlink="x">{layer}</svg>')
     assert ">loss of the batch</text>" in "".join(layers)
     assert "DejaVu" in "".join(layers)
+
+
+def test_letters_that_mean_something_in_svg_come_back():
+    figure, (axes,) = subplots(3, 2)
+    axes.set_title('a < b & "c"')
+    layers = LivePicture(figure, [axes.text(0.5, 0.5, "it's > 1")]).layers
+    whole = ElementTree.fromstring(f'<svg xmlns:xlink="x">{"".join(layers)}</svg>')
+    assert {'a < b & "c"', "it's > 1"} <= set(whole.itertext())
 
 
 @pytest.mark.parametrize("name", ["race", "stretching", "plane", "maps"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
@@ -21,13 +20,10 @@ from matplotlib.transforms import Affine2D, Bbox, Transform
 from numpy.typing import NDArray
 from PIL import Image
 
+from gradlab.draw.elements import Elements
+
 _SAID = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _FINE = 144  # pixels per inch of what is no vector: an image, a map of values
-_NOISE = re.compile(r"<!--.*?-->| transform=\"rotate\(-0 [^\"]*\"", re.DOTALL)
-_PLACES = re.compile(r' (?:x|y|transform)="[^"]*"')  # and never a number in words
-_DIGITS = re.compile(r"(\.\d\d)\d+")
-_IMAGE = re.compile(r"image (\d+)(?=\")")
-_SPACE = re.compile(r"\s+")
 _LONG = 15  # points of a marker that is written once, and used at every place
 _LETTERS = {Path.MOVETO: "m", Path.LINETO: "l", Path.CURVE3: "q", Path.CURVE4: "c"}
 _APART = 4  # markers to a point, at most: more of them look the same
@@ -59,9 +55,7 @@ class Fragments:
         self._renderer.begin()
         for artist in artists:
             artist.draw(self._renderer)
-        bare = _SPACE.sub(" ", _NOISE.sub("", self._renderer.written(frames))).strip()
-        short = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), bare)
-        return _IMAGE.sub(lambda found: self._renderer.images[int(found[1])], short)
+        return self._renderer.written(frames)
 
 
 _Untyped: Any = RendererSVG  # as it is
@@ -71,24 +65,21 @@ class _Renderer(_Untyped):  # type: ignore[misc]
     """Writes few elements: no groups, and the markers of a line as one path."""
 
     def __init__(self, figure: Figure) -> None:
-        self._file, box = io.StringIO(), figure.bbox
-        super().__init__(box.width, box.height, self._file, image_dpi=_FINE, metadata=_SAID)
+        size = figure.bbox.width, figure.bbox.height
+        super().__init__(*size, io.StringIO(), image_dpi=_FINE, metadata=_SAID)
+        self.writer = Elements()
         for axes in figure.axes:
             gc = self.new_gc()
             gc.set_clip_rectangle(axes.bbox)
             self._get_clip_attrs(gc)
         self.frames: Clips = self._clipd
-        self.images: list[str] = []
 
     def begin(self) -> None:
         """What is drawn from now on belongs together."""
-        self.writer.flush()
-        self._file.seek(0)
-        self._file.truncate()
         self._clipd = self.frames.copy()
         self._path_collection_id = 0
-        for known in (self._markers, self._hatchd, self.images):
-            known.clear()
+        self._markers.clear()
+        self._hatchd.clear()
 
     def written(self, frames: Clips) -> str:
         """All that was drawn, with some of the frames."""
@@ -96,7 +87,7 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         self._clipd = frames | dict(used)
         self._write_clips()
         self._write_hatches()
-        return self._file.getvalue()
+        return str(self.writer.taken())
 
     def draw_text(
         self,
@@ -122,7 +113,9 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         """To a hundredth of a dot: each layout puts axes of a fixed aspect a bit elsewhere."""
         frame = gc.get_clip_rectangle()
         if frame is not None:
-            gc.set_clip_rectangle(Bbox.from_bounds(*np.round(frame.bounds, 2).tolist()))
+            gc.set_clip_rectangle(
+                Bbox.from_bounds(*(round(float(each), 2) for each in frame.bounds))
+            )
         return super()._get_clip_attrs(gc)
 
     def open_group(self, s: str, gid: str | None = None) -> None:
@@ -134,13 +127,12 @@ class _Renderer(_Untyped):  # type: ignore[misc]
     def draw_image(
         self, gc: Any, x: float, y: float, im: NDArray[np.uint8], transform: Any = None
     ) -> None:
-        """By its number among ``images``, which are long; matplotlib begins at the foot."""
+        """Upside down: matplotlib begins at the foot."""
         height, width = im.shape[:2]
         if transform is not None or not im.size:
             super().draw_image(gc, x, y, im, transform)
             return
-        name = f"image {len(self.images)}"
-        self.images.append(_written(width, height, im[::-1].tobytes()))
+        source = _written(width, height, im[::-1].tobytes())
         units = 72 / self.image_dpi
         place = {
             "x": f"{x:.2f}",
@@ -149,7 +141,7 @@ class _Renderer(_Untyped):  # type: ignore[misc]
             "height": f"{height * units:.2f}",
         }
         self.writer.element(
-            "image", attrib={"xlink:href": name, **place}, **self._get_clip_attrs(gc)
+            "image", attrib={"xlink:href": source, **place}, **self._get_clip_attrs(gc)
         )
 
     def draw_markers(
@@ -203,7 +195,7 @@ class _Renderer(_Untyped):  # type: ignore[misc]
 
     @contextmanager
     def _within(self, tag: str, **attributes: str) -> Iterator[None]:
-        self.writer.start(tag, **attributes)
+        self.writer.start(tag, attributes)
         yield
         self.writer.end(tag)
 
@@ -230,7 +222,7 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         written = untyped.convert_to_string(
             path, transform, bounds, simplify, sketch, 2, letters, False
         )
-        return str(written.decode("ascii"))
+        return str(written.decode("ascii").replace(" \n", "").strip())
 
 
 def _css(style: dict[str, str]) -> str:
