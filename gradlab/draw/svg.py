@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib import _path
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from matplotlib.path import Path
@@ -143,6 +144,18 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         self.writer.element(
             "image", attrib={"xlink:href": source, **place}, **self._get_clip_attrs(gc)
         )
+
+    def draw_quad_mesh(self, gc: Any, master_transform: Transform, *mesh: Any) -> None:
+        """As an image: beside each other, cells of their own would show seams."""
+        fine = _FINE / 72
+        painter = RendererAgg(fine * self.width, fine * self.height, _FINE)
+        painter.draw_quad_mesh(painter.new_gc(), master_transform + Affine2D().scale(fine), *mesh)
+        pixels = np.asarray(painter.buffer_rgba())
+        rows, columns = (np.flatnonzero(pixels[..., 3].any(axis)) for axis in (1, 0))
+        if rows.size:
+            image = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            up = len(pixels) - 1 - rows[-1]
+            self.draw_image(gc, columns[0] / fine, up / fine, image[::-1])
 
     def draw_markers(
         self,
