@@ -82,6 +82,7 @@ def test_a_detector_learns_by_code_and_by_button(learning):
     assert "Nothing is learned yet" in learning.readout
     learning.learn()
     assert len(learning.taken) == 3
+    assert [step for step, _ in learning.precision] == [0, 1, 2, 3]  # whatever the time
     assert learning.readout.startswith("3 of 3 steps of SGD, rate 0.1, clipped at 1")
     assert len(learning.norms.parts[0].get_xdata()) == 3
     learning.train_button.click()

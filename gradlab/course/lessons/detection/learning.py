@@ -30,7 +30,8 @@ _RATES = {
     "SGD": (0.003, 0.01, 0.03, 0.1),
 }
 _NAMES = ("backbone", "score head", "box head")
-_REPAINT = 0.4  # seconds between two looks at the pictures, while it learns
+_REPAINT = 0.4  # seconds between two looks at the pictures, while it learns and somebody watches
+_LOOKS = 20  # where nobody does: the same on every machine
 _SCORE, _OVERLAP = 0.3, 0.5  # of the boxes that are drawn
 
 
@@ -123,7 +124,7 @@ class Learning(Panel):
         for name, value in settings.items():
             getattr(self, name).value = value
         self._begin()
-        while self.turn() is not None:
+        while self._step(every=-(-self._steps // _LOOKS)):
             pass
         self._follow()
 
@@ -187,17 +188,22 @@ class Learning(Panel):
 
     def turn(self) -> float | None:
         """Take a step, and look if it is time for that."""
+        return 0.0 if self._step() else None
+
+    def _step(self, every: int | None = None) -> bool:
+        """Take a step, and look: after so many steps, or by the clock; whether there was one."""
         step = next(self._run, None)
         if step is None:
             if self.precision[-1][0] != len(self.taken):
                 self._look()
             self._early = len(self.taken) < self._steps
-            return None
+            return False
         self.taken.append(step)
-        if monotonic() >= self._next_look:
+        due = len(self.taken) % every == 0 if every else monotonic() >= self._next_look
+        if due:
             self._look()
             self._follow()
-        return 0.0
+        return True
 
     def rest(self, error: Exception | None) -> None:
         """Say that it has ended, and why."""
