@@ -166,8 +166,8 @@ import sys
 sys.path.append({tests!r})
 import makers
 from gradlab.course.prediction import predict
-from gradlab.panels import live
-live._REST = 0.05  # a hand moves on sooner than that, these tests do not
+from gradlab.panels import sharpening
+sharpening.REST = 0.05  # a hand moves on sooner than that, these tests do not
 """
 
 

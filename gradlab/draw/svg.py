@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gradlab.draw.elements import Elements
+from gradlab.draw.strokes import circle, relative
 
 _SAID = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _FINE = 144  # pixels per inch of what is no vector: an image, a map of values
 _LONG = 15  # points of a marker that is written once, and used at every place
-_LETTERS = {Path.MOVETO: "m", Path.LINETO: "l", Path.CURVE3: "q", Path.CURVE4: "c"}
 _APART = 4  # markers to a point, at most: more of them look the same
 
 Clips = dict[Any, Any]
@@ -179,7 +179,7 @@ class _Renderer(_Untyped):  # type: ignore[misc]
         if alike and round_one and face is not None:
             self._dots(places, width + (gc.get_linewidth() if edge else 0), gc, fill)
         elif alike and (round_one or len(shape) <= _LONG):
-            strokes = _circle(width) if round_one else _relative(shape)
+            strokes = circle(width) if round_one else relative(shape)
             self._at(places, strokes, gc, _css(style))
         else:
             self._copies(places, shape, gc, _css(style))
@@ -240,28 +240,6 @@ class _Renderer(_Untyped):  # type: ignore[misc]
 
 def _css(style: dict[str, str]) -> str:
     return "; ".join(f"{key}: {value}" for key, value in style.items())
-
-
-def _circle(width: float) -> str:
-    """The strokes of a circle around where they begin."""
-    half = f"a{width / 2:.3g} {width / 2:.3g} 0 1 0"
-    return f"m{-width / 2:.3g} 0{half} {width:.3g} 0{half} {-width:.3g} 0z"
-
-
-def _relative(shape: Path) -> str:
-    """The strokes of a shape from its origin, upside down, each from the end of the one before."""
-    at = begin = np.zeros(2)
-    strokes = []
-    for flat, code in shape.iter_segments(simplify=False):
-        if code == Path.CLOSEPOLY:
-            strokes.append("z")
-            at = begin
-            continue
-        steps = np.round(flat.reshape(-1, 2) * (1, -1) - at, 2)
-        at = at + steps[-1]
-        begin = at if code == Path.MOVETO else begin
-        strokes.append(_LETTERS[code] + " ".join(f"{step:g}" for step in steps.ravel()))
-    return "".join(strokes)
 
 
 @lru_cache(256)  # a picture in a panel comes again and again

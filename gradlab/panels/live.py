@@ -9,15 +9,10 @@ fine, by a thread that gives way to the next move.
 
 from __future__ import annotations
 
-import atexit
-import io
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
-from time import monotonic
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import ipywidgets
 import numpy as np
@@ -29,8 +24,9 @@ from PIL import Image
 
 from gradlab.draw import vector
 from gradlab.draw.figure import StyledAxes, blank_figure, settle
+from gradlab.panels import pixels
+from gradlab.panels.sharpening import SHARPENER
 
-_REST = 0.2  # seconds without a move
 _FINE = 2  # times as many pixels each way, at rest
 
 
@@ -106,13 +102,13 @@ class LivePicture:
 
     def _stored(self, fine: Image.Image) -> bytes:
         """A fine picture to keep; if the page waits for it, it need not be drawn again."""
-        if _SHARPENER.spared(self):
+        if SHARPENER.spared(self):
             self._show_fine(fine)
-        return _palette_png(fine)
+        return pixels.palette_png(fine)
 
     def _show_fine(self, fine: Image.Image) -> None:
-        if self.widget.comm is not None and not _SHARPENER.over:
-            self.widget.value = _jpeg(fine)
+        if self.widget.comm is not None and not SHARPENER.over:
+            self.widget.value = pixels.jpeg(fine)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -164,8 +160,8 @@ class LivePicture:
         self._canvas.restore_region(self._still)
         for artist in self._moving:
             self._canvas.figure.draw_artist(artist)
-        self.widget.value = _jpeg(_image(self._canvas.get_renderer()))
-        _SHARPENER.later(self)
+        self.widget.value = pixels.jpeg(pixels.image(self._canvas.get_renderer()))
+        SHARPENER.later(self)
 
     def _fine(self, waiting: Collection[None]) -> Image.Image:
         """The whole picture, drawn finer and beside what is kept for the next move.
@@ -182,7 +178,7 @@ class LivePicture:
             figure.draw(renderer)
             for artist in self._moving:
                 artist.draw(renderer)
-            return _image(renderer).convert("RGB")
+            return pixels.image(renderer).convert("RGB")
         finally:
             figure.set_dpi(dpi)
             vars(renderer).clear()
@@ -203,83 +199,3 @@ class _GivingWay(RendererAgg):
         if self._waiting:
             raise _GivesWayError
         return super().new_gc()
-
-
-class _Sharpener:
-    """One thread for all pictures, alive while there is one that has not rested long enough."""
-
-    def __init__(self) -> None:
-        self._due: WeakKeyDictionary[LivePicture, float] = WeakKeyDictionary()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self.over = False
-
-    def later(self, picture: LivePicture) -> None:
-        """Sharpen a picture once it has rested, counted from now."""
-        with self._changed:
-            self._due[picture] = monotonic() + _REST
-            if self._thread is None and not self.over:
-                self._thread = threading.Thread(target=self._run, name="sharpening", daemon=True)
-                self._thread.start()
-
-    def spared(self, picture: LivePicture) -> bool:
-        """Whether a picture waited to be sharpened, and now does no more."""
-        with self._changed:
-            return self._due.pop(picture, None) is not None
-
-    def _run(self) -> None:
-        while (picture := self._rested()) is not None:
-            picture.sharpen()
-            del picture  # while it waits, the thread holds none
-
-    def _rested(self) -> LivePicture | None:
-        """The next picture that has rested; None, and the end of the thread: there is none."""
-        with self._changed:
-            # Any picture may go at any moment, and takes its entry along.
-            while not self.over and (
-                first := min(self._due.items(), key=itemgetter(1), default=None)
-            ):
-                picture, due = first
-                if (left := due - monotonic()) <= 0:
-                    del self._due[picture]
-                    return picture
-                del picture, first
-                self._changed.wait(left)
-            self._thread = None
-            return None
-
-    def end(self) -> None:
-        """Wait for the thread: inside matplotlib it would crash an interpreter that goes down."""
-        with self._changed:
-            self.over, thread = True, self._thread
-            self._changed.notify()
-        if thread is not None:
-            thread.join()
-
-
-_SHARPENER = _Sharpener()
-atexit.register(_SHARPENER.end)
-
-
-def _image(renderer: RendererAgg) -> Image.Image:
-    """What was drawn, not copied; figures are opaque, so its fourth byte says nothing."""
-    size = int(renderer.width), int(renderer.height)
-    return Image.frombuffer("RGBX", size, renderer.buffer_rgba(), "raw", "RGBX", 0, 1)
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    """On the way to the screen: encoded in a sixth of the time of PNG.
-
-    At this quality, without chroma subsampling, the eye sees no difference.
-    """
-    return _encoded(image, format="JPEG", quality=95, subsampling=0)
-
-
-def _palette_png(image: Image.Image) -> bytes:
-    return _encoded(image.quantize(method=Image.Quantize.MAXCOVERAGE), format="PNG")
-
-
-def _encoded(image: Image.Image, **how: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, **how)
-    return file.getvalue()
