@@ -16,6 +16,7 @@ from gradlab.clip import Rule
 from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
+from gradlab.recording.ceiling import ceiling
 from gradlab.recording.counterfactual import Norms, WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
@@ -220,8 +221,12 @@ class Recording:
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
         ``"step-size limiter"``, and then its ``role`` says what the threshold's value does: under
         SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``; and so
-        is a rule on layers, units or elements that leaves at least 90 % of the norm.
+        is a rule on layers, units or elements that leaves at least 90 % of the norm. And where the
+        norms stop at one number, since something clipped before the recorder: ``"clipped before"``.
         """
+        if stop := ceiling(self.total_norm):
+            instead = f"record(..., clip=ByNorm({stop.norm:.3g})) clips in place of your own call"
+            return Judgement("clipped before", float(self.fired.mean()), f"{stop}; {instead}")
         ran, numel = (self.clip, self.optimizer), int(self.sizes.sum())
         return judge(self.total_norm, self.fired, *ran, numel, coefficient=self.coefficient)
 
@@ -264,7 +269,9 @@ class Recording:
         finite = self.total_norm[np.isfinite(self.total_norm)]
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
         sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
-        by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else "not clipped"
+        before = "clipped before" if ceiling(self.total_norm) else ""
+        by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else ""
+        by = ", ".join(filter(None, (by, before))) or "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "

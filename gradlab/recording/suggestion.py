@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, Rule
+from gradlab.recording.ceiling import Ceiling, ceiling
 from gradlab.recording.counterfactual import Norms, by_norms
 from gradlab.recording.optimizers import Role, answer
 
@@ -58,6 +59,7 @@ class Suggestions:
         steps: how many steps with a finite norm they come from.
         median: of the norms of those steps.
         clipped: the rule of the recorded run; None: nothing clipped.
+        stop: where the norms stop, since something else clipped before; None: nowhere.
         under: what a clipped step is to the optimizer of the run, in a sentence.
 
     Note:
@@ -69,12 +71,15 @@ class Suggestions:
     steps: int
     median: float
     clipped: Rule | None
+    stop: Ceiling | None
     under: str
 
     def __repr__(self) -> str:
         by = f"\nIt was clipped by {self.clipped}; these norms are those before." * bool(
             self.clipped
         )
+        if self.stop:
+            by += f"\nBut {self.stop}. No threshold can be told from them."
         return "\n".join(
             [
                 f"{self.steps:,} steps with a finite norm, median {self.median:.3g}.{by}",
@@ -109,7 +114,8 @@ def suggest(
     alone = Norms.of_everything(norms)
     each = [_tried(says, at, alone) for says, at in thresholds.items() if at > 0]
     each.sort(key=lambda one: one.max_norm)
-    return Suggestions(tuple(each), len(norms), median, clipped, answer(optimizer).sometimes)
+    under = answer(optimizer).sometimes
+    return Suggestions(tuple(each), len(norms), median, clipped, ceiling(total), under)
 
 
 def _tried(says: str, max_norm: float, norms: Norms) -> Suggestion:
@@ -124,9 +130,10 @@ class Judgement:
     """What a clip rule was in a run, by how often it fired.
 
     Args:
-        word: ``"none"`` (nothing clipped), ``"unused"`` (never fired), ``"explosion guard"`` (at
-            most 10 % of the steps), ``"step-size limiter"`` (at least 90 %; a rule on layers, units
-            or elements must also leave less than 90 % of the norm) or ``"in between"``.
+        word: ``"none"`` (nothing clipped), ``"clipped before"`` (by something else, before the
+            norms were taken), ``"unused"`` (never fired), ``"explosion guard"`` (at most 10 % of
+            the steps), ``"step-size limiter"`` (at least 90 %; a rule on layers, units or elements
+            must also leave less than 90 % of the norm) or ``"in between"``.
         fraction: of the steps with a finite norm at which it fired; NaN without any.
         because: the same in a sentence, and what it is to the optimizer.
         role: what another threshold would do to the steps if it fired at all of them, under the
