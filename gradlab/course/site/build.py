@@ -109,7 +109,9 @@ def _write(pages: Sequence[Page], site: Path, live: Mapping[str, str]) -> None:
     _file(site / "index.html", gallery.render(pages=pages, gallery=panels, resources=resources))
     _file(site / "page.css", (TEMPLATES / "page.css").read_text(encoding="utf-8") + colours())
     shutil.copy(TEMPLATES / "panel.js", site)
-    (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, _letters(pages)))
+    in_pictures = set().union(*map(set, _letters(pages)))
+    (site / "pictures.woff").write_bytes(font.subset(font.PICTURES, in_pictures))
+    (site / "pictures-bold.woff").write_bytes(font.subset(font.BOLD, in_pictures))
     (site / "formulas.woff").write_bytes(font.subset(font.FORMULAS, in_formulas))
     _file(site / _MARK, "")
 

@@ -11,7 +11,8 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
 
-PICTURES = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+_DEJAVU = Path(get_data_path(), "fonts", "ttf")
+PICTURES, BOLD = _DEJAVU / "DejaVuSans.ttf", _DEJAVU / "DejaVuSans-Bold.ttf"
 FORMULAS = Path(str(distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")))
 
 
