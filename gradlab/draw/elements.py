@@ -42,7 +42,7 @@ class Elements:
     ) -> None:
         """A whole element; ``text`` is what it holds."""
         begun = f"<{tag}{_attributes({**(attrib or {}), **more})}"
-        held = f">{escape(text, quote=False)}</{tag}>" if text else "/>"
+        held = f">{_text(text)}</{tag}>" if text else "/>"
         self._written.append(begun + held)
 
     def comment(self, comment: str) -> None:
@@ -55,6 +55,12 @@ def _attributes(given: Mapping[str, str]) -> str:
         for name, value in given.items()
         if value and not value.startswith(_UNTURNED)
     )
+
+
+def _text(text: str) -> str:
+    """Of several spaces in a row a page would show one."""
+    wide = text.replace(" ", "\N{NO-BREAK SPACE}") if "  " in text else text
+    return escape(wide, quote=False)
 
 
 def _quoted(value: str) -> str:
