@@ -15,7 +15,7 @@ RUN_OLDEST := $(OLDEST)/bin/
 # side, more than one thread each is slower.
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-test test-oldest: export OMP_NUM_THREADS = 1
+test test-oldest notebooks: export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
