@@ -54,6 +54,12 @@ def takes_the_nearest_so_far(thresholds: torch.Tensor, shares: torch.Tensor) -> 
     return float(thresholds[(shares - 0.5).abs().argmin()])
 
 
+def takes_neighbours_in_the_list(thresholds: torch.Tensor, shares: torch.Tensor) -> float:
+    often = (shares > 0.5).tolist()
+    place = next(k for k in range(1, len(often)) if often[k] != often[k - 1])
+    return float((thresholds[place - 1] * thresholds[place]).sqrt())
+
+
 def goes_on_to_the_right(thresholds: torch.Tensor, shares: torch.Tensor) -> float:
     return 2 * float(thresholds[shares > 0.5].max())
 
@@ -76,6 +82,7 @@ exercise = Exercise(
         takes_the_middle_by_difference: RATIO,
         takes_the_middle_of_all: BETWEEN,
         takes_the_nearest_so_far: BETWEEN,
+        takes_neighbours_in_the_list: BETWEEN,
         goes_on_to_the_right: BETWEEN,
     },
 )

@@ -111,6 +111,11 @@ def lets_nan_decide(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -> 
     return 0 if (lead > 0).any() else -1
 
 
+def averages_each_side_alone(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -> int:
+    signs_say = decide_by_pairs(ours, theirs, 0.0)
+    return signs_say if ours.nanmean() - theirs.nanmean() >= cutoff else min(signs_say, 0)
+
+
 def is_content_with_few(ours: torch.Tensor, theirs: torch.Tensor, cutoff: float) -> int:
     lead = (ours - theirs)[(ours - theirs).isfinite()]
     if (lead > 0).all() and lead.mean() >= cutoff:
@@ -134,8 +139,8 @@ def seeds() -> "SearchStrategy[tuple[Any, ...]]":
     leads = ((1, 3), (-2, 4), (-3, 0))
     seed = [st.tuples(st.integers(3, 8), st.integers(*lead)) for lead in leads]
     runs = st.one_of([st.lists(one, min_size=5, max_size=7) for one in seed])
-    lost = st.lists(st.integers(0, 13), min_size=1, max_size=3)
-    spoilt = st.sampled_from((False, False, False, True))
+    lost = st.lists(st.integers(0, 13), min_size=1, max_size=3, unique=True)
+    spoilt = st.booleans()
     return st.tuples(runs, lost, spoilt, cases.one_of(0.0, 0.125)).map(accuracies)
 
 
@@ -162,6 +167,7 @@ exercise = Exercise(
         asks_every_seed_for_the_cutoff: AVERAGE,
         calls_a_diverged_run_zero: ENDED,
         lets_nan_decide: ENDED,
+        averages_each_side_alone: ENDED,
         is_content_with_few: ENDED,
     },
 )

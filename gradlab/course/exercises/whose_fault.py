@@ -79,6 +79,12 @@ def takes_both_for_together(
     return cause_of_spike(other_weights, other_batches, level) or 3
 
 
+def counts_the_level_itself(
+    other_weights: torch.Tensor, other_batches: torch.Tensor, level: float
+) -> int:
+    return cause_of_spike(other_weights, other_batches, level - 0.01)
+
+
 def asks_the_last_loss(
     other_weights: torch.Tensor, other_batches: torch.Tensor, level: float
 ) -> int:
@@ -100,7 +106,7 @@ def controls() -> "SearchStrategy[tuple[Any, ...]]":
     run = st.tuples(
         st.lists(st.integers(2, 6), min_size=2, max_size=5), st.booleans(), st.integers(0, 4)
     ).map(losses)
-    return st.tuples(run, run, st.sampled_from((2.0, 3.0)))
+    return st.tuples(run, run, st.sampled_from((3.0, 1.5)))
 
 
 exercise = Exercise(
@@ -124,6 +130,7 @@ exercise = Exercise(
         always_blames_the_batch: CONTROL,
         runs_one_control: TOGETHER,
         takes_both_for_together: TOGETHER,
+        counts_the_level_itself: CONTROL,
         asks_the_last_loss: CONTROL,
     },
 )

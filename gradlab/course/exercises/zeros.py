@@ -49,7 +49,7 @@ def counts_what_is_not_positive(weights: list[torch.Tensor]) -> float:
 
 
 def counts_small_ones_too(weights: list[torch.Tensor]) -> float:
-    return float((torch.cat([weight.flatten() for weight in weights]).abs() < 5).float().mean())
+    return float((torch.cat([weight.flatten() for weight in weights]).abs() < 1e-3).float().mean())
 
 
 def gives_a_count(weights: list[torch.Tensor]) -> float:

@@ -73,17 +73,17 @@ def micro_gradients() -> "SearchStrategy[list[torch.Tensor]]":
 
 @cache
 def overflowing() -> "SearchStrategy[list[torch.Tensor]]":
-    """One to three tensors, the first element sometimes inf, -inf or NaN."""
+    """One to three tensors, the first or the last element sometimes inf, -inf or NaN."""
     from hypothesis import strategies as st
 
-    def spoil(drawn: tuple[list[torch.Tensor], float]) -> list[torch.Tensor]:
-        tensors, spoiler = drawn
+    def spoil(drawn: tuple[list[torch.Tensor], float, int]) -> list[torch.Tensor]:
+        tensors, spoiler, end = drawn
         if spoiler:
-            tensors[0].view(-1)[0] = spoiler
+            tensors[end].view(-1)[end] = spoiler
         return tensors
 
     spoilers = one_of(0.0, 0.0, 0.0, math.inf, -math.inf, math.nan)
-    return st.tuples(gradients(), spoilers).map(spoil)
+    return st.tuples(gradients(), spoilers, st.sampled_from((0, -1))).map(spoil)
 
 
 @cache
@@ -109,8 +109,13 @@ def recorded_norms() -> "SearchStrategy[torch.Tensor]":
 
 @cache
 def sparse_weights() -> "SearchStrategy[list[torch.Tensor]]":
-    """One to three tensors, as of the layers of a network; about half of the numbers are zero."""
-    return gradients().map(lambda drawn: [torch.where(t.abs() > 4, t, 0.0) for t in drawn])
+    """One to three tensors, as of the layers of a network; many numbers are zero, some nearly."""
+
+    def sparse(tensor: torch.Tensor) -> torch.Tensor:
+        nearly = torch.where(tensor.abs() > 4, tensor, tensor / 2**30)
+        return torch.where(tensor.abs() > 3, nearly, 0.0)
+
+    return gradients().map(lambda drawn: [sparse(tensor) for tensor in drawn])
 
 
 def one_of(*values: float) -> "SearchStrategy[float]":

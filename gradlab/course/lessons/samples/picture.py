@@ -60,7 +60,7 @@ def draw_samples(
     change = LineCollection([], colors=AFTER, linewidths=0.8, alpha=0.25)
     axes.add_collection(change, autolim=False)
     (after,) = axes.plot(x, y, "o", color=AFTER, markersize=4, alpha=0.8, label="clipped")
-    axes.legend(loc="lower right", borderaxespad=0.1)
+    axes.legend(loc="lower left", borderaxespad=0.1)
     legible(axes.xaxis)
     return Samples(x, y, after, change, draw_marker(axes))
 
@@ -103,6 +103,6 @@ def draw_bias(axes: Axes, max_norms: ArrayLike, degrees: ArrayLike) -> Bias:
     axes.plot(x, y, color=AFTER, label="clip, then average")
     axes.plot(x[[0, -1]], [0, 0], color=BEFORE, linestyle="--", label="average, then clip")
     (here,) = axes.plot(x[:1], [0], "o", color=AFTER, markersize=8, clip_on=False, zorder=5)
-    axes.legend(loc="right", bbox_to_anchor=(1, 0.3 if top > 90 else 0.93), borderaxespad=0.1)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 0.05), borderaxespad=0.1)
     legible(axes.xaxis)
     return Bias(here, draw_marker(axes))

@@ -48,7 +48,7 @@ def draw_estimates(axes: Axes) -> Estimates:
     axes.set(
         xlabel="mean of 16 gradients (the true one is 1)", ylabel="2,000 batches (tallest bar: 1)"
     )
-    axes.axvline(1, color="#444444", linewidth=1)
+    axes.axvline(1, color="#444444", linewidth=1, label="true mean")
     flat = np.zeros(len(EDGES) - 1)
     looks = ("not clipped", BEFORE, 0.7), ("clipped", AFTER, 0.55)
     plain, clipped = (
@@ -92,5 +92,5 @@ def draw_errors(axes: Axes, thresholds: ArrayLike) -> Errors:
     (spread,) = axes.plot(along, 1 + 0 * along, color=CYCLE[2], linewidth=1.4, label="spread")
     (error,) = axes.plot(along, 1 + 0 * along, color=AFTER, label="both: root mean square")
     plain = axes.axhline(1, color=BEFORE, linestyle="--", label="without clipping")
-    axes.legend(loc="upper right", ncols=2, columnspacing=1)
+    axes.legend(loc="upper left")
     return Errors(error, bias, spread, plain, draw_marker(axes))
