@@ -17,7 +17,7 @@ lessons run on, and nothing of another lesson. Its ``__init__`` names what noteb
 - ``averaging``: averages of the weights and augmented pictures, with clipping and without
 - ``report_card``: the ledger of claims, to filter and open
 - ``scenes``: readers of small scenes: who needs clipping, and what else would have helped
-- ``spikes``: a loss spike: which sign warns, and six treatments from before it
+- ``spikes``: a loss spike: which number warns, and six treatments from before it
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The warnings panel: which sign warns of a spike, how early, and how often for nothing?"""
+"""The warnings panel: which number warns of a spike, how early, and how often for nothing?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Run = Mapping[str, Any]
 
 
 def warnings_panel(records: Records) -> WarningsPanel:
-    """A panel of four signs around a spike, each under a bound: mean + k standard deviations.
+    """A panel of four numbers around a spike, each under a bound: mean + k standard deviations.
 
     Args:
         records: of the experiment "spikes": ``sweep.recorded("spikes")``.
