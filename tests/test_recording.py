@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -590,12 +591,36 @@ def test_a_gradient_that_a_closure_makes_is_clipped_and_recorded(kind, call):
     assert recorder.recording.fired.any()
 
 
-def test_an_optimizer_of_several_gradients_a_step_is_refused_at_once():
-    model = network()
-    with pytest.raises(
-        TypeError, match="optimizer must compute one gradient for each step, got LB"
-    ):
+def test_an_optimizer_of_several_gradients_a_step_is_clipped_in_its_closure():
+    def trained(clip_, model):
+        optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = model(torch.ones(4, 6)).square().mean()
+            loss.backward()
+            clip_()
+            return loss
+
+        for _ in range(2):
+            optimizer.step(closure)
+        return list(model.parameters())
+
+    model, other = network(), network()
+    with pytest.raises(TypeError, match=r"got LBFGS: give none, and call recorder.clip_\(\)"):
         record(model, torch.optim.LBFGS(model.parameters()))
+    with record(model, clip=clip.ByNorm(0.1)) as recorder:
+        found = trained(recorder.clip_, model)
+    by_torch = trained(lambda: clip_grad_norm_(other.parameters(), 0.1), other)
+    assert all(map(torch.equal, found, by_torch))
+    assert recorder.recording.fired.any()
+
+
+def test_what_wraps_an_optimizer_is_refused_with_what_to_give():
+    model = network()
+    wrapper = SimpleNamespace(step=None, base=sgd(model))
+    with pytest.raises(TypeError, match="got SimpleNamespace: give the one that it wraps; or none"):
+        record(model, wrapper)
 
 
 @pytest.mark.parametrize(

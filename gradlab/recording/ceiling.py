@@ -36,18 +36,18 @@ def ceiling(norms: NDArray[np.float64]) -> Ceiling | None:
     """Where these norms stop, if they do so as clipped ones.
 
     At least 1 % of the finite ones, and three, lie within 0.01 % of the largest. They do not all
-    follow each other, as those around the maximum of a smooth curve, or are half of all; and they
-    differ in the last digits, as no gradient does that is always the same.
+    follow each other, as those around the maximum of a smooth curve, or are half of all; and not
+    all norms are the same to the last bit, as those of a gradient that never changes.
 
     Args:
         norms: (n,); in the order of the steps.
     """
     finite = norms[np.isfinite(norms)]
-    if not finite.size:
+    if not finite.size or np.ptp(finite) == 0:
         return None
     at = np.flatnonzero(finite >= (1 - _ALIKE) * finite.max())
     enough = len(at) >= max(_FEWEST, _SHARE * len(finite))
     apart = np.ptp(at) >= len(at) or 2 * len(at) >= len(finite)
-    if not enough or not apart or np.ptp(finite[at]) == 0:
+    if not enough or not apart:
         return None
     return Ceiling(float(finite.max()), len(at), len(finite))

@@ -32,8 +32,9 @@ def record(
     Args:
         model: its parameters that ``optimizer`` updates are the layers. Parameter groups may be
             added later; frozen and shared parameters, sparse and missing gradients are understood.
-        optimizer: any but ``LBFGS``. For several, open several recorders. None: the loop updates
-            the weights by itself, and calls ``recorder.clip_()`` where it would have clipped.
+        optimizer: any but ``LBFGS``. For several, open several recorders. None: the loop calls
+            ``recorder.clip_()`` where it would have clipped, as one without an optimizer has to,
+            and the closure of ``LBFGS``.
         clip: how to clip before each step, in place of your own call; None: measure only.
         every: steps from one set of histograms to the next.
         memory: bytes that the histograms may take. When they would take more, every second one is
@@ -80,13 +81,21 @@ def record(
     array([ True,  True,  True])
     """
     instance_of("model", model, nn.Module)
+    if hasattr(optimizer, "step") and not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be an Optimizer of torch, got {type(optimizer).__name__}: give the "
+            "one that it wraps; or none, and call recorder.clip_() before each of its steps"
+        )
     instance_of("optimizer", optimizer, Optimizer | None)
     instance_of("clip", clip, Rule | None)
     instance_of("scaler", scaler, torch.amp.GradScaler | None)
     instance_of("updates", updates, bool)
     instance_of("exact", exact, bool)
     if isinstance(optimizer, LBFGS):
-        raise TypeError("optimizer must compute one gradient for each step, got LBFGS")
+        raise TypeError(
+            "optimizer must compute one gradient for each step, got LBFGS: give none, and call "
+            "recorder.clip_() in its closure, after backward()"
+        )
     if optimizer is None and scaler is not None:
         raise ValueError("scaler must be None without an optimizer, whose steps it skips, got one")
     if optimizer is None and updates:

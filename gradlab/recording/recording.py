@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
 from gradlab.recording.ceiling import ceiling
+from gradlab.recording.continued import continued
 from gradlab.recording.counterfactual import Norms, WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
 from gradlab.recording.histograms import Histograms
@@ -229,6 +230,18 @@ class Recording:
             return Judgement("clipped before", float(self.fired.mean()), f"{stop}; {instead}")
         ran, numel = (self.clip, self.optimizer), int(self.sizes.sum())
         return judge(self.total_norm, self.fired, *ran, numel, coefficient=self.coefficient)
+
+    def then(self, later: Recording) -> Recording:
+        """Both as one: ``later`` was recorded from where this one ended, as after a checkpoint.
+
+        Raises:
+            ValueError: they are not of the same layers, in the same order, or clipped otherwise.
+
+        Note:
+            A rule that follows the run goes on only if ``load_state_dict`` has given it its state
+            back, as the optimizer its own.
+        """
+        return replace(self, **continued(self, later))
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the recording into ``folder`` as numpy arrays and a manifest, without pickle.
