@@ -616,11 +616,32 @@ def test_an_optimizer_of_several_gradients_a_step_is_clipped_in_its_closure():
     assert recorder.recording.fired.any()
 
 
-def test_what_wraps_an_optimizer_is_refused_with_what_to_give():
+class ByClassOnly(torch.optim.Optimizer):
+    """An optimizer that its class never set up, as wrappers do that forward to another."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+    def step(self):
+        self.optimizer.step()
+
+
+@pytest.mark.parametrize("wrapped", [lambda base: SimpleNamespace(step=base.step), ByClassOnly])
+def test_what_wraps_an_optimizer_is_refused_with_what_to_give(wrapped):
     model = network()
-    wrapper = SimpleNamespace(step=None, base=sgd(model))
-    with pytest.raises(TypeError, match="got SimpleNamespace: give the one that it wraps; or none"):
-        record(model, wrapper)
+    with pytest.raises(TypeError, match=r"got [A-Za-z]+: give the one that it wraps; or none"):
+        record(model, wrapped(sgd(model)))
+
+
+@pytest.mark.parametrize("rule", [None, clip.ByNorm(1.0)])
+def test_a_loop_that_steps_another_optimizer_is_told_that_nothing_was_recorded(rule):
+    model = network()
+    with record(model, sgd(model), clip=rule) as recorder:
+        for _ in steps(model, sgd(model), 2):
+            pass
+    judged = recorder.recording.judge()
+    assert judged.word == "no steps"
+    assert "step() of the optimizer that was given" in judged.because
 
 
 @pytest.mark.parametrize(

@@ -156,19 +156,23 @@ def test_a_crash_at_any_operation_leaves_a_whole_recording(tmp_path, monkeypatch
     assert outcomes == {"old", "new"}
 
 
-def test_half_written_arrays_leave_the_old_recording(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "left"), [(Crash(), 3), (OSError(errno.ENOSPC, "the disk is full"), 2)]
+)
+def test_half_written_arrays_leave_the_old_recording(tmp_path, monkeypatch, error, left):
     old = recorded()
     old.save(tmp_path)
 
     def half(file, **arrays):
         file.write(b"PK half of it")
-        raise Crash
+        raise error
 
     monkeypatch.setattr(storage.np, "savez", half)
-    with pytest.raises(Crash):
+    with pytest.raises(type(error)):
         recorded(7).save(tmp_path)
     monkeypatch.undo()
     assert same(load(tmp_path), old)
+    assert len(list(tmp_path.iterdir())) == left  # a full disk is left no fuller
 
 
 def test_a_folder_without_a_recording_is_named(tmp_path):

@@ -262,9 +262,9 @@ def test_an_empty_recording_has_empty_answers():
         assert len(found.steps) == len(found.coefficient) == 0
         assert math.isnan(found.fraction)
         assert "nan" in repr(found)
-    assert recording.judge().word == "none"
+    assert recording.judge().word == "no steps"
     assert "0 steps" in repr(recording)
-    with pytest.raises(ValueError, match="the recording must hold a step whose norm is finite"):
+    with pytest.raises(ValueError, match="no step was recorded"):
         recording.suggest()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
@@ -32,9 +34,10 @@ def record(
     Args:
         model: its parameters that ``optimizer`` updates are the layers. Parameter groups may be
             added later; frozen and shared parameters, sparse and missing gradients are understood.
-        optimizer: any but ``LBFGS``. For several, open several recorders. None: the loop calls
-            ``recorder.clip_()`` where it would have clipped, as one without an optimizer has to,
-            and the closure of ``LBFGS``.
+        optimizer: any but ``LBFGS``. For several, open several recorders; of one that wraps
+            another, as SAM does, give the one inside. None: the loop calls ``recorder.clip_()``
+            where it would have clipped, as one without an optimizer has to, and the closure of
+            ``LBFGS``.
         clip: how to clip before each step, in place of your own call; None: measure only.
         every: steps from one set of histograms to the next.
         memory: bytes that the histograms may take. When they would take more, every second one is
@@ -53,7 +56,8 @@ def record(
 
     Raises:
         TypeError: an argument is of another type, or ``optimizer`` is an ``LBFGS``: it computes
-            several gradients for one step; or ``model`` is sharded by FSDP's first version.
+            several gradients for one step; or it is a wrapper that torch's hooks do not reach; or
+            ``model`` is sharded by FSDP's first version.
         ValueError: ``every`` or ``memory`` is below 1, there is no parameter of ``model`` to
             update, ``scaler`` or ``updates`` is given without an optimizer, or ``scaler`` with
             sharded parameters; on entering, another recorder has one of the same steps to clip, or
@@ -81,7 +85,7 @@ def record(
     array([ True,  True,  True])
     """
     instance_of("model", model, nn.Module)
-    if hasattr(optimizer, "step") and not isinstance(optimizer, Optimizer):
+    if hasattr(optimizer, "step") and not _takes_hooks(optimizer):
         raise TypeError(
             f"optimizer must be an Optimizer of torch, got {type(optimizer).__name__}: give the "
             "one that it wraps; or none, and call recorder.clip_() before each of its steps"
@@ -108,3 +112,15 @@ def record(
         )
     journal = Journal(whole("every", every), whole("memory", memory))
     return Recorder(model, optimizer, clip, journal, scaler, updates, exact)
+
+
+def _takes_hooks(optimizer: Any) -> bool:
+    """Whether its steps can be watched.
+
+    A wrapper may be an ``Optimizer`` by class and not be set up as one, as Accelerate's.
+    """
+    try:
+        optimizer.register_step_pre_hook(lambda *_: None).remove()
+    except AttributeError:
+        return False
+    return True

@@ -224,6 +224,7 @@ class Recording:
         SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``; and so
         is a rule on layers, units or elements that leaves at least 90 % of the norm. And where the
         norms stop at one number, since something clipped before the recorder: ``"clipped before"``.
+        Where no step was recorded: ``"no steps"``, and what the loop must call.
         """
         if stop := ceiling(self.total_norm):
             instead = f"record(..., clip=ByNorm({stop.norm:.3g})) clips in place of your own call"

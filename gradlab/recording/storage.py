@@ -31,9 +31,13 @@ def write(folder: str | PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> No
     home = Path(folder)
     home.mkdir(parents=True, exist_ok=True)
     draft = home / "arrays.tmp"
-    with draft.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        _settle(file)
+    try:
+        with draft.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            _settle(file)
+    except OSError:
+        draft.unlink(missing_ok=True)  # half of it would take the last room of a full disk
+        raise
     checksum = _checksum(draft)
     final = home / f"arrays-{checksum[:16]}.npz"
     os.replace(draft, final)

@@ -22,6 +22,12 @@ NEARLY_ALWAYS = 0.9
 NEARLY_ALL = 0.9
 """But not one on layers, units or elements that leaves at least so much of the norm."""
 
+_NO_STEPS = (
+    "no step was recorded, and nothing was clipped. Inside the with block the loop must call "
+    "step() of the optimizer that was given, and not only of another one around it or in its "
+    "place; or, where none was given, recorder.clip_()"
+)
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -99,8 +105,10 @@ def suggest(
     """Thresholds for these norms, which the ``optimizer`` with these settings met.
 
     Raises:
-        ValueError: none of them is finite and positive.
+        ValueError: there is none, or none that is finite and positive.
     """
+    if not len(total):
+        raise ValueError(_NO_STEPS)
     norms = total[np.isfinite(total)]
     if not (norms > 0).any():
         raise ValueError("the recording must hold a step whose norm is finite and positive")
@@ -130,10 +138,11 @@ class Judgement:
     """What a clip rule was in a run, by how often it fired.
 
     Args:
-        word: ``"none"`` (nothing clipped), ``"clipped before"`` (by something else, before the
-            norms were taken), ``"unused"`` (never fired), ``"explosion guard"`` (at most 10 % of
-            the steps), ``"step-size limiter"`` (at least 90 %; a rule on layers, units or elements
-            must also leave less than 90 % of the norm) or ``"in between"``.
+        word: ``"no steps"`` (none was recorded), ``"none"`` (nothing clipped), ``"clipped before"``
+            (by something else, before the norms were taken), ``"unused"`` (never fired),
+            ``"explosion guard"`` (at most 10 % of the steps), ``"step-size limiter"`` (at least
+            90 %; a rule on layers, units or elements must also leave less than 90 % of the norm) or
+            ``"in between"``.
         fraction: of the steps with a finite norm at which it fired; NaN without any.
         because: the same in a sentence, and what it is to the optimizer.
         role: what another threshold would do to the steps if it fired at all of them, under the
@@ -173,6 +182,8 @@ def judge(
         numel: elements of the gradient.
         coefficient: (n,); norm after / norm before; None: not known.
     """
+    if not len(total):
+        return Judgement("no steps", nan, _NO_STEPS)
     finite = np.isfinite(total)
     fraction = float(fired[finite].mean()) if finite.any() else float("nan")
     often = f"{clip} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
