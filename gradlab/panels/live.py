@@ -107,7 +107,7 @@ class LivePicture:
         return pixels.palette_png(fine)
 
     def _show_fine(self, fine: Image.Image) -> None:
-        if self.widget.comm is not None and not SHARPENER.over:
+        if self._seen and not SHARPENER.over:
             self.widget.value = pixels.jpeg(fine)
 
     @property

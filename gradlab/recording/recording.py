@@ -283,9 +283,9 @@ class Recording:
         finite = self.total_norm[np.isfinite(self.total_norm)]
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
         sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
-        before = "clipped before" if ceiling(self.total_norm) else ""
-        by = f"fired at {self.fired.sum():,} by {self.clip}" if self.clip else ""
-        by = ", ".join(filter(None, (by, before))) or "not clipped"
+        did = [f"fired at {self.fired.sum():,} by {self.clip}"] if self.clip else []
+        did += ["clipped before"] if ceiling(self.total_norm) else []
+        by = ", ".join(did) or "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
