@@ -5,6 +5,7 @@ import itertools
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import ipykernel.kernelbase
@@ -24,12 +25,12 @@ class Counter:
 
     def __init__(self, kind=Background, turns=10_000):
         self.turns, self.last = itertools.count(1), turns
-        self.begun, self.rested = threading.Event(), []
+        self.begun, self.rested, self.pause = threading.Event(), [], 0.001
         self.background = kind(self)
 
     def turn(self):
         self.begun.set()
-        return 0.001 if next(self.turns) < self.last else None
+        return self.pause if next(self.turns) < self.last else None
 
     def rest(self, error):
         self.rested.append(error)
@@ -53,6 +54,20 @@ def test_it_can_start_again_and_rests_after_each_start():
         counter.background.stop()
         assert counter.rested == [None] * starts
         assert threads() == []
+
+
+def test_a_stop_does_not_wait_for_a_pause():
+    counter = Counter()
+    counter.pause = 60
+    seconds = []
+    for _ in range(9):
+        counter.begun.clear()
+        counter.background.start()
+        assert counter.begun.wait(10)
+        began = time.perf_counter()
+        counter.background.stop()
+        seconds.append(time.perf_counter() - began)
+    assert sorted(seconds)[4] < 0.02
 
 
 def test_a_start_during_the_last_turn_is_not_lost():

@@ -6,7 +6,7 @@ import atexit
 import time
 import weakref
 from collections.abc import Callable
-from threading import Lock, Thread, current_thread
+from threading import Event, Lock, Thread, current_thread
 from typing import Protocol
 
 from gradlab.panels import kernel
@@ -38,6 +38,7 @@ class Background:
         self._lock = Lock()
         self._thread: Thread | None = None
         self._wanted = False
+        self._woken = Event()
         self._starts = 0
         _ALL[id(self)] = self
         kernel.on_interrupt(_cut_short)
@@ -61,6 +62,7 @@ class Background:
     def stop(self) -> None:
         """Wait for the turn that is being taken, and take no more."""
         self._wanted = False
+        self._woken.set()
         if self._thread is not None and self._thread is not current_thread():
             self._thread.join()
 
@@ -78,6 +80,7 @@ class Background:
     def _go_on(self, before: Thread | None) -> None:
         if before is not None:  # it was told to stop, and may be in its last turn
             before.join()
+        self._woken.clear()
         error = None
         try:
             while self._wanted and (work := self._work()) is not None:
@@ -103,7 +106,7 @@ class Background:
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while self._wanted and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, 0.05))
+            self._woken.wait(min(left, 0.05))  # an interrupt wakes nothing
 
 
 class Player(Background):
