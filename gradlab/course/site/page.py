@@ -24,7 +24,6 @@ from gradlab.course.site.states import Captured
 
 TEMPLATES = Path(__file__).parent / "template"
 _TAG = re.compile(r"<[^>]*>")
-_CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
 
 
 class _Renderer(IPythonRenderer):
@@ -88,7 +87,7 @@ def html(page: Page, places: Sequence[Outline], live: Mapping[str, str]) -> str:
             ``{cell}`` stands for the id of a panel's cell.
     """
     number = places.index(page.place)
-    lesson = _lesson(page.notebook)
+    lesson = _quiet(page.notebook)
     prose = "".join(_markdown(c.source) for c in lesson.cells if c.cell_type == "markdown")
     resources = {
         "place": page.place,
@@ -113,18 +112,12 @@ def colours() -> str:
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
-def _lesson(notebook: NotebookNode) -> NotebookNode:
-    """The notebook without its closed last section, which stands there for the tests alone.
-
-    An exercise that nobody has written yet has nothing to say of itself either.
-    """
-    ends = [k for k, cell in enumerate(notebook.cells) if cell.metadata.get(_CHECKS)]
-    shown = NotebookNode(notebook)
-    shown.cells = notebook.cells[: ends[0]] if ends else notebook.cells
-    for cell in shown.cells:
+def _quiet(notebook: NotebookNode) -> NotebookNode:
+    """The notebook, in which an exercise that nobody has written yet says nothing of itself."""
+    for cell in notebook.cells:
         if checks(cell.source):
             cell.outputs = [each for each in cell.outputs if Grade.NOT_WRITTEN not in str(each)]
-    return shown
+    return notebook
 
 
 def _reachable(page: str) -> str:

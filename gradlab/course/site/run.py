@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 _INSTALL = "from gradlab.course.site import capture; capture.install({folder!r}); del capture"
+_CHECKS = "jp-MarkdownHeadingCollapsed"  # of the heading above what stands there for tests alone
 _SECONDS = 900  # that a cell may take, with the pictures of its panels
 
 
@@ -62,6 +63,8 @@ class Processes:
     def run(self, path: Path, panels: Path) -> nbformat.NotebookNode:
         """The notebook in a file, run in its folder; its panels are written into another folder.
 
+        Without its closed last section, which stands there for the tests alone.
+
         Raises:
             ExportError: a cell raised, or a panel did, or something was written to stderr.
         """
@@ -93,6 +96,8 @@ def main(notebook: str, panels: str, ran: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     path = Path(notebook)
     content = read(path)
+    ends = [k for k, cell in enumerate(content.cells) if cell.metadata.get(_CHECKS)]
+    content.cells = content.cells[: min(ends, default=None)]
     client = NotebookClient(
         content,
         kernel_manager_class=ThisInterpreter,
