@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradlab import clip, record
-from gradlab.recording.ceiling import ceiling
+from gradlab.recording.ceiling import ceiling, pile
 
 seeds = st.integers(0, 2**31)
 
@@ -30,7 +30,7 @@ def test_clipping_leaves_a_ceiling_and_its_height_is_the_threshold(seed, steps, 
     fired = len(at)
     assume(fired >= 3 and np.ptp(at) >= fired)  # all in a row may be the top of a curve
     found = ceiling(clipped(total, max_norm))
-    assert found.norm == pytest.approx(max_norm, rel=1e-4)
+    assert found.at == pytest.approx(max_norm, rel=1e-4)
     assert fired <= found.steps <= fired + 0.02 * steps + 2  # some are there by themselves
     assert found.finite == steps
 
@@ -51,19 +51,62 @@ def test_what_is_not_finite_is_no_ceiling():
     assert ceiling(np.array([1.0, np.inf, np.inf, np.nan, 2.0, np.inf])) is None
 
 
+SHAPES = {
+    "normal": lambda draws, size: draws.normal(size=size),
+    "heavy": lambda draws, size: draws.standard_t(3, size),
+    "even": lambda draws, size: draws.uniform(-1, 1, size),
+}
+
+
+def recorded(seed, shape, steps, size, clip_value=np.inf):
+    """Of two layers whose gradients grow and shrink, clipped by value before; and the largest."""
+    draws = np.random.default_rng(seed)
+    scales = np.exp(draws.normal(size=(steps, 1)) / 2)
+    whole = scales * SHAPES[shape](draws, (steps, size))
+    layers = nn.ParameterDict({"one": torch.zeros(size // 4), "two": torch.zeros(size - size // 4)})
+    optimizer = torch.optim.SGD(layers.parameters(), lr=0.1)
+    with record(layers, optimizer, every=1) as recorder:
+        for gradient in torch.tensor(whole, dtype=torch.float32):
+            layers["one"].grad, layers["two"].grad = gradient.split([size // 4, size - size // 4])
+            nn.utils.clip_grad_value_(layers.parameters(), clip_value)
+            optimizer.step()
+    return recorder.recording, np.abs(whole)
+
+
+@given(seeds, st.sampled_from(sorted(SHAPES)), st.integers(10, 40), st.integers(40, 400))
+def test_elements_as_they_came_do_not_pile_up(seed, shape, steps, size):
+    recording, _ = recorded(seed, shape, steps, size)
+    assert pile(recording.histograms) is None
+
+
+@given(seeds, st.sampled_from(sorted(SHAPES)), st.integers(10, 40), st.integers(400, 2000))
+def test_clipping_by_value_leaves_a_pile_and_its_place_is_the_threshold(seed, shape, steps, size):
+    _, whole = recorded(seed, shape, steps, size)
+    clip_value = np.sort(whole, axis=1)[:, -size // 5].min()  # at least 20 % of every gradient
+    found = pile(recorded(seed, shape, steps, size, clip_value)[0].histograms)
+    assert found.kind is clip.ByValue
+    assert found.at == pytest.approx(clip_value, rel=0.016)  # a bin
+    assert (found.steps, found.finite) == (steps, steps)
+
+
+HABITS = {"ByNorm(0.5)": nn.utils.clip_grad_norm_, "ByValue(0.1)": nn.utils.clip_grad_value_}
+
+
+@pytest.mark.parametrize("rule", HABITS)
 @pytest.mark.parametrize("own", [None, clip.ByNorm(10.0)], ids=str)
-def test_a_loop_that_clips_by_itself_is_told(own):
+def test_a_loop_that_clips_by_itself_is_told(own, rule):
     torch.manual_seed(0)
-    model = nn.Linear(5, 1)
+    model = nn.Linear(50, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    with record(model, optimizer, clip=own) as recorder:
+    bound = float(rule.partition("(")[2].rstrip(")"))
+    with record(model, optimizer, clip=own, every=1) as recorder:
         for _ in range(20):
             optimizer.zero_grad()
-            (model(torch.randn(8, 5)) - torch.randn(8, 1)).square().mean().backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            (model(torch.randn(8, 50)) - torch.randn(8, 1)).square().mean().backward()
+            HABITS[rule](model.parameters(), bound)
             optimizer.step()
     recording = recorder.recording
     assert recording.judge().word == "clipped before"
-    assert "record(..., clip=ByNorm(0.5)) clips in place of your own call" in str(recording.judge())
+    assert f"record(..., clip={rule}) clips in place of your own call" in str(recording.judge())
     assert "clipped before" in repr(recording)
     assert "No threshold can be told from them." in repr(recording.suggest())

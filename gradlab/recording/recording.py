@@ -16,7 +16,7 @@ from gradlab.clip import Rule
 from gradlab.histogram.magnitudes import Magnitudes
 from gradlab.recording import culprits
 from gradlab.recording.arrays import packed, unpacked
-from gradlab.recording.ceiling import ceiling
+from gradlab.recording.ceiling import Ceiling, ceiling, pile
 from gradlab.recording.continued import continued
 from gradlab.recording.counterfactual import Norms, WhatIf, by_norms, by_values
 from gradlab.recording.export import frame, tensorboard
@@ -214,7 +214,7 @@ class Recording:
         Note:
             It knows this run only, with its learning rate: see the note of ``what_if``.
         """
-        return suggest(self.total_norm, self.clip, self.optimizer)
+        return suggest(self.total_norm, self.clip, self.optimizer, self._stop)
 
     def judge(self) -> Judgement:
         """What the rule that clipped WAS, by how often it fired, and to this optimizer.
@@ -222,12 +222,14 @@ class Recording:
         Never: ``"unused"``. At most 10 % of the steps: an ``"explosion guard"``. At least 90 %: a
         ``"step-size limiter"``, and then its ``role`` says what the threshold's value does: under
         SGD it is one with the learning rate, under Adam it is inert. Else ``"in between"``; and so
-        is a rule on layers, units or elements that leaves at least 90 % of the norm. And where the
-        norms stop at one number, since something clipped before the recorder: ``"clipped before"``.
-        Where no step was recorded: ``"no steps"``, and what the loop must call.
+        is a rule on layers, units or elements that leaves at least 90 % of the norm. And where
+        norms or elements stop at one number, since something clipped before the recorder:
+        ``"clipped before"``. Where no step was recorded: ``"no steps"``, and what the loop must
+        call.
         """
-        if stop := ceiling(self.total_norm):
-            instead = f"record(..., clip=ByNorm({stop.norm:.3g})) clips in place of your own call"
+        if stop := self._stop:
+            rule = f"{stop.kind.__name__}({stop.at:.3g})"
+            instead = f"record(..., clip={rule}) clips in place of your own call"
             return Judgement("clipped before", float(self.fired.mean()), f"{stop}; {instead}")
         ran, numel = (self.clip, self.optimizer), int(self.sizes.sum())
         return judge(self.total_norm, self.fired, *ran, numel, coefficient=self.coefficient)
@@ -284,13 +286,17 @@ class Recording:
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
         sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
         did = [f"fired at {self.fired.sum():,} by {self.clip}"] if self.clip else []
-        did += ["clipped before"] if ceiling(self.total_norm) else []
+        did += ["clipped before"] if self._stop else []
         by = ", ".join(did) or "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
             f"histograms at {len(self.histograms):,} steps{sampled})"
         )
+
+    @cached_property
+    def _stop(self) -> Ceiling | None:
+        return ceiling(self.total_norm) or pile(self.histograms)
 
     @cached_property
     def _norms(self) -> Norms:

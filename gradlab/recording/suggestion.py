@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, Rule
-from gradlab.recording.ceiling import Ceiling, ceiling
+from gradlab.recording.ceiling import Ceiling
 from gradlab.recording.counterfactual import Norms, by_norms
 from gradlab.recording.optimizers import Role, answer
 
@@ -65,7 +65,7 @@ class Suggestions:
         steps: how many steps with a finite norm they come from.
         median: of the norms of those steps.
         clipped: the rule of the recorded run; None: nothing clipped.
-        stop: where the norms stop, since something else clipped before; None: nowhere.
+        stop: where the gradients stop, since something else clipped before; None: nowhere.
         under: what a clipped step is to the optimizer of the run, in a sentence.
 
     Note:
@@ -101,8 +101,15 @@ def suggest(
     total: NDArray[np.float64],
     clipped: Rule | None,
     optimizer: Mapping[str, Any] | None = None,
+    stop: Ceiling | None = None,
 ) -> Suggestions:
     """Thresholds for these norms, which the ``optimizer`` with these settings met.
+
+    Args:
+        total: the norms.
+        clipped: the rule of the run; None: nothing clipped.
+        optimizer: None: not known.
+        stop: where something clipped before the norms were taken; None: nowhere.
 
     Raises:
         ValueError: there is none, or none that is finite and positive.
@@ -123,7 +130,7 @@ def suggest(
     each = [_tried(says, at, alone) for says, at in thresholds.items() if at > 0]
     each.sort(key=lambda one: one.max_norm)
     under = answer(optimizer).sometimes
-    return Suggestions(tuple(each), len(norms), median, clipped, ceiling(total), under)
+    return Suggestions(tuple(each), len(norms), median, clipped, stop, under)
 
 
 def _tried(says: str, max_norm: float, norms: Norms) -> Suggestion:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradlab.arguments import positive
 from gradlab.clip import ByNorm, Rule
+from gradlab.recording.ceiling import ceiling
 from gradlab.recording.counterfactual import Norms, WhatIf, by_norms
 from gradlab.recording.suggestion import Judgement, Suggestions, judge, suggest
 
@@ -90,7 +91,7 @@ class Log:
         Raises:
             ValueError: no norm is finite and positive.
         """
-        return suggest(self.total_norm, None, _settings(optimizer))
+        return suggest(self.total_norm, None, _settings(optimizer), ceiling(self.total_norm))
 
     def judge(self, max_norm: float, optimizer: str | None = None) -> Judgement:
         """What clipping at ``max_norm`` was in this run, by how often it fired.
