@@ -45,9 +45,10 @@ class Measuring(Panel):
     def settle(self) -> None:
         """Measure at once what would be measured once the sliders rest, and show it."""
         self.measuring.stop()
-        while self.measure_next():
-            pass
-        self._follow()
+        if self.measure_next():
+            while self.measure_next():
+                pass
+            self._follow()
 
     def turn(self) -> float | None:
         """Once the sliders rest, measure something and show it."""
