@@ -195,7 +195,7 @@ def kernel():
     "busy",
     [
         "",
-        "print('now', flush=True); time.sleep(60)",
+        "print('now', flush=True); time.sleep(5)",
         "print('now', flush=True)\nwhile True: sum(range(1000))",
         "print('now', flush=True); await asyncio.sleep(5)",
     ],

@@ -25,6 +25,7 @@ from gradlab.cli import main
 from gradlab.course.site import capture, formulas, settings
 from gradlab.course.site.build import build
 from gradlab.course.site.states import Captured
+from gradlab.draw import vector
 from gradlab.panels.live import LivePicture, subplots
 from gradlab.panels.positions import Control
 
@@ -156,6 +157,21 @@ def test_letters_that_mean_something_in_svg_come_back():
     layers = LivePicture(figure, [axes.text(0.5, 0.5, "it's > 1")]).layers
     whole = ElementTree.fromstring(f'<svg xmlns:xlink="x">{"".join(layers)}</svg>')
     assert {'a < b & "c"', "it's > 1", "1\xa0\xa0\xa02"} <= set(whole.itertext())
+
+
+def test_only_the_axes_that_changed_are_drawn_again(monkeypatch):
+    figure, pair = subplots(4, 2, ncols=2)
+    known, drawn = {}, []
+    vector.still(figure, known)
+    for axes in pair:
+        draw = axes.draw
+        monkeypatch.setattr(axes, "draw", lambda to, a=axes, d=draw: (drawn.append(a), d(to)))
+    for changed in (pair[0], pair[1], pair[1]):
+        changed.set_xlim(0, 2 + len(drawn))
+        drawn.clear()
+        found = vector.still(figure, known)
+        assert drawn == [changed]
+    assert found == vector.still(figure, {})
 
 
 @pytest.mark.parametrize("name", ["race", "stretching", "plane", "maps"])

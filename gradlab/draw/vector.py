@@ -31,13 +31,13 @@ def still(figure: Figure, known: Known) -> list[str]:
     """
     others = [each for each in figure.get_children() if each not in (figure.patch, *figure.axes)]
     with _on_paper(figure):
-        for axes in figure.axes:
+        changed = [axes for axes in figure.axes if axes not in known or axes.stale]
+        for axes in changed:  # and not all: it makes each stale
             axes.apply_aspect()
         fragments = Fragments(figure)
-        for axes in figure.axes:
-            if axes not in known or axes.stale:
-                settle(axes)
-                known[axes] = fragments.of([axes])
+        for axes in changed:
+            settle(axes)
+            known[axes] = fragments.of([axes])
         ground, rest = fragments.ground(figure.patch), fragments.of(others)
     return [ground, *(known[axes] for axes in figure.axes), rest]
 
