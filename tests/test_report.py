@@ -208,3 +208,15 @@ def test_counts_from_a_sample_are_said_to_be_from_a_sample():
     close = exact.what_if(values).norm_after / run.what_if(values).norm_after
     assert np.allclose(close, 1, atol=0.01)
     assert "sample" not in report.table(exact, [values])
+
+
+def test_a_run_that_was_clipped_before_is_not_called_unclipped():
+    draw = torch.Generator().manual_seed(0)
+    made = [torch.randn(50, generator=draw) for _ in range(20)]
+    run = recording_of([{"fc.weight": 3 * each / max(3.0, float(each.norm()))} for each in made])
+    assert "| no clipping (the run) |" in report.table(recording_of([{"a": x} for x in made]), [])
+    found = report.table(run, [])
+    assert "| clipped before (the run) |" in found
+    assert found.endswith(f"The run: {run.clipped_before}.")
+    (below,) = [t for t in texts(report.figure(run)) if "The run" in t]
+    assert "20 of 20 norms are 3, and none is larger" in " ".join(below.split())

@@ -120,6 +120,14 @@ class Recording:
         """
         return _ratio(self.update_norms, self.weight_norms)
 
+    @cached_property
+    def clipped_before(self) -> Ceiling | None:
+        """Where the gradients stop, since something clipped them before the recorder; else None.
+
+        ``at`` which number, and at how many ``steps``; prints in words.
+        """
+        return ceiling(self.total_norm) or pile(self.histograms)
+
     def shares(self) -> NDArray[np.float64]:
         """(n, L) float64: each layer's share of the squared norm of the whole gradient.
 
@@ -214,7 +222,7 @@ class Recording:
         Note:
             It knows this run only, with its learning rate: see the note of ``what_if``.
         """
-        return suggest(self.total_norm, self.clip, self.optimizer, self._stop)
+        return suggest(self.total_norm, self.clip, self.optimizer, self.clipped_before)
 
     def judge(self) -> Judgement:
         """What the rule that clipped WAS, by how often it fired, and to this optimizer.
@@ -227,7 +235,7 @@ class Recording:
         ``"clipped before"``. Where no step was recorded: ``"no steps"``, and what the loop must
         call.
         """
-        if stop := self._stop:
+        if stop := self.clipped_before:
             rule = f"{stop.kind.__name__}({stop.at:.3g})"
             instead = f"record(..., clip={rule}) clips in place of your own call"
             return Judgement("clipped before", float(self.fired.mean()), f"{stop}; {instead}")
@@ -286,17 +294,13 @@ class Recording:
         norms = f"{finite.min():.3g} to {finite.max():.3g}" if finite.size else "none finite"
         sampled = ", of a sample in large layers" * bool((self.histograms.strides > 1).any())
         did = [f"fired at {self.fired.sum():,} by {self.clip}"] if self.clip else []
-        did += ["clipped before"] if self._stop else []
+        did += ["clipped before"] if self.clipped_before else []
         by = ", ".join(did) or "not clipped"
         return (
             f"Recording({len(self):,} steps, {len(self.layers)} layers; norm {norms}; {by}; "
             f"{len(self.nonfinite)} not finite, {self.skipped} skipped; "
             f"histograms at {len(self.histograms):,} steps{sampled})"
         )
-
-    @cached_property
-    def _stop(self) -> Ceiling | None:
-        return ceiling(self.total_norm) or pile(self.histograms)
 
     @cached_property
     def _norms(self) -> Norms:

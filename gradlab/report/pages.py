@@ -24,7 +24,7 @@ from gradlab.draw.recorded import draw_recorded
 from gradlab.recording import Recording
 from gradlab.recording.compared import compared, own, threshold
 from gradlab.recording.ranks import writes
-from gradlab.recording.sampled import in_words
+from gradlab.report.below import below
 
 Width = Literal["column", "page"]
 
@@ -67,8 +67,8 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
 
     Note:
         What the rule would have done is a counterfactual about the recorded gradients: with another
-        threshold the run would have gone elsewhere. A caption should say so. Where it comes from
-        counts of a sample, a line below the axes says how many elements that were.
+        threshold the run would have gone elsewhere. A caption should say so. A line below the axes
+        says what ``table`` says below its rows.
     """
     one_of("width", width, _LAYOUTS)
     norms = compared(recording, ByNorm)
@@ -92,8 +92,8 @@ def figure(recording: Recording, *, clip: Rule | None = None, width: Width = "pa
     if width == "column":
         axes["firing"].tick_params(labelleft=True, labelbottom=True)
         axes["firing"].set(xlabel="share of the steps (%)", ylabel=clip.bound_name)
-    if would.stride > 1:
-        page.supxlabel(fill(in_words(recording), _LETTERS[width]), x=0.01, ha="left", fontsize=9)
+    if said := below(recording, sampled=would.stride > 1):
+        page.supxlabel(fill(said, _LETTERS[width]), x=0.01, ha="left", fontsize=9)
     _shrink(page, _SCALES[width])
     settle(page)
     return page

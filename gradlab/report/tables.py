@@ -13,7 +13,7 @@ from gradlab.arguments import one_of
 from gradlab.clip import ByNorm, Rule
 from gradlab.recording import Recording
 from gradlab.recording.compared import own
-from gradlab.recording.sampled import in_words
+from gradlab.report.below import below
 
 Style = Literal["markdown", "latex"]
 
@@ -38,8 +38,9 @@ def table(
 
     A row for each rule: how often it fires; median and smallest coefficient, and smallest cosine,
     of the steps that it clips; median of the norm after, over all steps; and of the steps that it
-    clips the layer that spends most of the norm, with its mean share of the squared norm. Where a
-    row comes from counts of a sample, a line below says how many elements that were.
+    clips the layer that spends most of the norm, with its mean share of the squared norm. A line
+    below says so where something clipped the gradients before they were recorded, and where a row
+    comes from counts of a sample, of how many elements.
 
     Args:
         recording: of a run with a gradient that is finite and not zero.
@@ -66,7 +67,7 @@ def table(
         did = (would.fired, would.coefficient, would.cosine, would.norm_after)
         rows.append((*_row(_label(rule) + says, *did), _spent(recording, would.steps[would.fired])))
         counted |= would.stride > 1
-    return _WRITERS[style]([_HEAD, *rows], in_words(recording) if counted else "")
+    return _WRITERS[style]([_HEAD, *rows], below(recording, sampled=counted))
 
 
 def _label(rule: Rule) -> str:
@@ -79,7 +80,8 @@ def _of_the_run(recording: Recording) -> tuple[str, ...]:
     known = recording.clip is not None and recording.clip.part == "everything"  # turns nothing
     cosine = np.full(len(recording), 1.0 if known else np.nan)
     rule = own(recording)
-    label = f"{_label(rule) if rule else recording.clip or 'no clipping'} (the run)"
+    none = "clipped before" if recording.clipped_before else "no clipping"
+    label = f"{_label(rule) if rule else recording.clip or none} (the run)"
     row = _row(label, recording.fired, recording.coefficient, cosine, after)
     return *row, _spent(recording, np.flatnonzero(recording.fired))
 
