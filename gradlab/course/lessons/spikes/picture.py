@@ -108,7 +108,7 @@ def draw_paths(axes: Axes, names: Sequence[str], steps: tuple[int, int]) -> Path
     (treated,) = axes.plot([], [], linewidth=2.2, label="now: treated", **look)
     start = axes.axvline(0, color="black", linewidth=0.9)
     spike = axes.axvline(0, color="black", linewidth=0.9, linestyle=":")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     axes.set_title("what became of this run (colours as on the right)")
     return Paths(lines, untreated, treated, start, spike)
 
