@@ -42,7 +42,7 @@ def opened(browser, file, width=1440, **context):
     page.on("request", lambda asked: None if _here(asked.url) else troubles.append(asked.url))
     page.on("requestfailed", lambda asked: troubles.append(f"not found: {asked.url}"))
     try:
-        page.goto(file.as_uri())
+        page.goto(file.resolve().as_uri())
         yield page, troubles
     finally:
         around.close()
