@@ -73,18 +73,18 @@ def pile(histograms: Histograms) -> Ceiling | None:
     more, and more than the 10 % of magnitudes below it. And it is that of two layers or more, for
     inputs that are limited, as pixels are, may limit the gradient of the first.
     """
-    ends, layers = histograms.ends, len(histograms.layers)
-    of_each = np.diff(ends.ravel(), prepend=0)
-    owners, bins = np.repeat(np.arange(len(of_each)), of_each), histograms.codes & _MAGNITUDE
-    last = int(bins[bins < BINS].max(initial=0))
+    ends, bins = histograms.ends, histograms.codes & _MAGNITUDE
+    last = int(bins.max(where=bins < BINS, initial=0))
+    near = np.flatnonzero((bins >= max(last - _BELOW, 0)) & (bins <= last))
+    owners, is_last = np.searchsorted(ends.ravel(), near, side="right"), bins[near] == last
 
-    def held(low: int, high: int) -> NDArray[Any]:
-        among = (bins >= low) & (bins <= high)
-        return np.bincount(owners[among], histograms.counts[among], ends.size).reshape(ends.shape)
+    def held(among: NDArray[np.bool_]) -> NDArray[Any]:
+        counts = histograms.counts[near[among]]
+        return np.bincount(owners[among], counts, ends.size).reshape(ends.shape)
 
-    top, below = held(last, last), held(last - _BELOW, last - 1).sum(1)
+    top, below = held(is_last), held(~is_last).sum(1)
     at = np.flatnonzero((top.sum(1) >= 2) & (top.sum(1) > below))
-    if not _many(at, len(ends)) or np.count_nonzero(top[at].any(0)) < min(2, layers):
+    if not _many(at, len(ends)) or np.count_nonzero(top[at].any(0)) < min(2, ends.shape[1]):
         return None
     return Ceiling(ByValue, _roundest(EDGES[last], EDGES[last + 1]), len(at), len(ends))
 
