@@ -12,6 +12,7 @@ import ipykernel.kernelbase
 import kernels
 import pytest
 
+from gradlab.panels import background
 from gradlab.panels import kernel as asked
 from gradlab.panels.background import Background, Player
 
@@ -56,18 +57,15 @@ def test_it_can_start_again_and_rests_after_each_start():
         assert threads() == []
 
 
-def test_a_stop_does_not_wait_for_a_pause():
+def test_a_stop_does_not_wait_for_a_pause(monkeypatch):
+    monkeypatch.setattr(background, "_PIECE", 60)
     counter = Counter()
     counter.pause = 60
-    seconds = []
-    for _ in range(9):
-        counter.begun.clear()
-        counter.background.start()
-        assert counter.begun.wait(10)
-        began = time.perf_counter()
-        counter.background.stop()
-        seconds.append(time.perf_counter() - began)
-    assert sorted(seconds)[4] < 0.02
+    counter.background.start()
+    assert counter.begun.wait(10)
+    began = time.perf_counter()
+    counter.background.stop()
+    assert time.perf_counter() - began < 30
 
 
 def test_a_start_during_the_last_turn_is_not_lost():
@@ -195,7 +193,7 @@ def kernel():
     "busy",
     [
         "",
-        "print('now', flush=True); time.sleep(5)",
+        "print('now', flush=True); time.sleep(60)",
         "print('now', flush=True)\nwhile True: sum(range(1000))",
         "print('now', flush=True); await asyncio.sleep(5)",
     ],

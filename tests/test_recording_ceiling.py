@@ -58,11 +58,16 @@ SHAPES = {
 }
 
 
-def recorded(seed, shape, steps, size, clip_value=np.inf):
-    """Of two layers whose gradients grow and shrink, clipped by value before; and the largest."""
+def gradients(seed, shape, steps, size):
+    """(steps, size): gradients that grow and shrink."""
     draws = np.random.default_rng(seed)
     scales = np.exp(draws.normal(size=(steps, 1)) / 2)
-    whole = scales * SHAPES[shape](draws, (steps, size))
+    return scales * SHAPES[shape](draws, (steps, size))
+
+
+def counted(whole, clip_value=np.inf):
+    """The histograms of gradients of two layers that were clipped by value before."""
+    size = whole.shape[1]
     layers = nn.ParameterDict({"one": torch.zeros(size // 4), "two": torch.zeros(size - size // 4)})
     optimizer = torch.optim.SGD(layers.parameters(), lr=0.1)
     with record(layers, optimizer, every=1) as recorder:
@@ -70,20 +75,19 @@ def recorded(seed, shape, steps, size, clip_value=np.inf):
             layers["one"].grad, layers["two"].grad = gradient.split([size // 4, size - size // 4])
             nn.utils.clip_grad_value_(layers.parameters(), clip_value)
             optimizer.step()
-    return recorder.recording, np.abs(whole)
+    return recorder.recording.histograms
 
 
 @given(seeds, st.sampled_from(sorted(SHAPES)), st.integers(10, 40), st.integers(40, 400))
 def test_elements_as_they_came_do_not_pile_up(seed, shape, steps, size):
-    recording, _ = recorded(seed, shape, steps, size)
-    assert pile(recording.histograms) is None
+    assert pile(counted(gradients(seed, shape, steps, size))) is None
 
 
 @given(seeds, st.sampled_from(sorted(SHAPES)), st.integers(10, 40), st.integers(400, 2000))
 def test_clipping_by_value_leaves_a_pile_and_its_place_is_the_threshold(seed, shape, steps, size):
-    _, whole = recorded(seed, shape, steps, size)
-    clip_value = np.sort(whole, axis=1)[:, -size // 5].min()  # at least 20 % of every gradient
-    found = pile(recorded(seed, shape, steps, size, clip_value)[0].histograms)
+    whole = gradients(seed, shape, steps, size)
+    clip_value = np.sort(np.abs(whole))[:, -size // 5].min()  # at least 20 % of every gradient
+    found = pile(counted(whole, clip_value))
     assert found.kind is clip.ByValue
     assert found.at == pytest.approx(clip_value, rel=0.016)  # a bin
     assert (found.steps, found.finite) == (steps, steps)

@@ -68,6 +68,11 @@ def codes_of(values: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.where(values == 0, ZERO, np.where(np.isfinite(values), top, NONFINITE))
 
 
+def bins_of(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The bin of each code, whatever its sign; ``BINS`` or more: it is zero or not finite."""
+    return codes & np.uint16(_NEGATIVE - 1)
+
+
 def middles(codes: Tensor) -> Tensor:
     """The number in the middle of each bin: float32, of the shape of its codes, int, from 0."""
     half = 1 << (SHIFT - 1)

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.histogram.codes import BINS, CODES, EDGES
+from gradlab.histogram.codes import BINS, EDGES, bins_of
 
 _LOW, _HIGH = EDGES[:-1], EDGES[1:]
-_NEGATIVE = CODES // 2  # the first code of a negative element
 
 
 class Evenly(NamedTuple):
@@ -22,7 +21,7 @@ class Evenly(NamedTuple):
     @classmethod
     def of(cls, codes: NDArray[np.uint16], counts: NDArray[np.unsignedinteger]) -> Evenly:
         """Both signs together; what is zero or not finite is left out."""
-        bins = codes & np.uint16(_NEGATIVE - 1)
+        bins = bins_of(codes)
         inside = bins < BINS
         order = np.argsort(bins[inside], kind="stable")
         found, first = np.unique(bins[inside][order], return_index=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.histogram.codes import BINS, CODES, EDGES
+from gradlab.histogram.codes import BINS, CODES, EDGES, bins_of
 from gradlab.histogram.evenly import mean, mean_square
 from gradlab.histogram.log import LogHistogram
 
@@ -128,7 +128,7 @@ class Magnitudes:
         return found
 
     def _bins(self, places: NDArray[np.int64]) -> NDArray[np.uint16]:
-        return self._codes[places] & np.uint16(_NEGATIVE - 1)
+        return bins_of(self._codes[places])
 
 
 def totals(histograms: Iterable[LogHistogram]) -> NDArray[np.float64]:
@@ -137,7 +137,7 @@ def totals(histograms: Iterable[LogHistogram]) -> NDArray[np.float64]:
     owners = np.repeat(np.arange(len(each)), [len(one.codes) for one in each])
     codes = np.concatenate([np.zeros(0, np.uint16), *(one.codes for one in each)])
     counts = np.concatenate([np.zeros(0, np.uint8), *(one.counts for one in each)])
-    powers = _POWERS[:, codes & np.uint16(_NEGATIVE - 1)] * counts
+    powers = _POWERS[:, bins_of(codes)] * counts
     return np.stack([np.bincount(owners, power, len(each)) for power in powers])
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from gradlab.panels import kernel
 
+_PIECE = 0.05  # seconds of a pause, after which an interrupt is noticed: that wakes nothing
+
 
 class Work(Protocol):
     """What goes on in the background."""
@@ -106,7 +108,7 @@ class Background:
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while self._wanted and (left := end - time.monotonic()) > 0:
-            self._woken.wait(min(left, 0.05))  # an interrupt wakes nothing
+            self._woken.wait(min(left, _PIECE))
 
 
 class Player(Background):

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.clip import ByNorm, ByValue
-from gradlab.histogram.codes import BINS, CODES, EDGES
+from gradlab.histogram.codes import BINS, EDGES, bins_of
 from gradlab.recording.histograms import Histograms
 
 _ALIKE = 1e-4  # torch divides by norm + 1e-6, and float32 rounds
 _FEWEST, _SHARE = 3, 0.01
 _BELOW = 8  # bins under the last one, about 10 %
-_MAGNITUDE = np.uint16(CODES // 2 - 1)  # the bits of a code that are no sign
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Ceiling:
 
     Args:
         kind: of the rule that leaves it: ``ByNorm``, if it is of norms; ``ByValue``, of elements.
-        at: the number; of elements it is the roundest in the bin of a histogram.
+        at: the number, in the gradient's unit; of elements the roundest one in a histogram's bin.
         steps: how many gradients stop there.
         finite: of how many.
     """
@@ -73,7 +72,7 @@ def pile(histograms: Histograms) -> Ceiling | None:
     more, and more than the 10 % of magnitudes below it. And it is that of two layers or more, for
     inputs that are limited, as pixels are, may limit the gradient of the first.
     """
-    ends, bins = histograms.ends, histograms.codes & _MAGNITUDE
+    ends, bins = histograms.ends, bins_of(histograms.codes)
     last = int(bins.max(where=bins < BINS, initial=0))
     near = np.flatnonzero((bins >= max(last - _BELOW, 0)) & (bins <= last))
     owners, is_last = np.searchsorted(ends.ravel(), near, side="right"), bins[near] == last

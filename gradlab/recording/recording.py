@@ -235,12 +235,9 @@ class Recording:
         ``"clipped before"``. Where no step was recorded: ``"no steps"``, and what the loop must
         call.
         """
-        if stop := self.clipped_before:
-            rule = f"{stop.kind.__name__}({stop.at:.3g})"
-            instead = f"record(..., clip={rule}) clips in place of your own call"
-            return Judgement("clipped before", float(self.fired.mean()), f"{stop}; {instead}")
         ran, numel = (self.clip, self.optimizer), int(self.sizes.sum())
-        return judge(self.total_norm, self.fired, *ran, numel, coefficient=self.coefficient)
+        found = (self.coefficient, self.clipped_before)
+        return judge(self.total_norm, self.fired, *ran, numel, *found)
 
     def then(self, later: Recording) -> Recording:
         """Both as one: ``later`` was recorded from where this one ended, as after a checkpoint.

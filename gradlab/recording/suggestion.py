@@ -178,6 +178,7 @@ def judge(
     optimizer: Mapping[str, Any] | None = None,
     numel: int = 1,
     coefficient: NDArray[np.float64] | None = None,
+    stop: Ceiling | None = None,
 ) -> Judgement:
     """What the rule ``clip`` was, given at which of the steps with these norms it fired.
 
@@ -188,11 +189,16 @@ def judge(
         optimizer: its plain settings; None: not known.
         numel: elements of the gradient.
         coefficient: (n,); norm after / norm before; None: not known.
+        stop: where something else clipped before the norms were taken; None: nowhere.
     """
     if not len(total):
         return Judgement("no steps", nan, _NO_STEPS)
     finite = np.isfinite(total)
     fraction = float(fired[finite].mean()) if finite.any() else float("nan")
+    if stop:
+        rule = f"{stop.kind.__name__}({stop.at:.3g})"
+        instead = f"record(..., clip={rule}) clips in place of your own call"
+        return Judgement("clipped before", fraction, f"{stop}; {instead}")
     often = f"{clip} fired in {fraction:.1%} of {finite.sum():,} steps with a finite norm"
     if clip is None:
         return Judgement("none", fraction, "nothing clipped in this run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,11 +114,12 @@ def colours() -> str:
 
 
 def _quiet(notebook: NotebookNode) -> NotebookNode:
-    """The notebook, in which an exercise that nobody has written yet says nothing of itself."""
-    for cell in notebook.cells:
+    """A copy in which an exercise that nobody has written yet says nothing of itself."""
+    copy = deepcopy(notebook)
+    for cell in copy.cells:
         if checks(cell.source):
             cell.outputs = [each for each in cell.outputs if Grade.NOT_WRITTEN not in str(each)]
-    return notebook
+    return copy
 
 
 def _reachable(page: str) -> str:

@@ -96,8 +96,8 @@ def main(notebook: str, panels: str, ran: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     path = Path(notebook)
     content = read(path)
-    ends = [k for k, cell in enumerate(content.cells) if cell.metadata.get(_CHECKS)]
-    content.cells = content.cells[: min(ends, default=None)]
+    end = next((k for k, cell in enumerate(content.cells) if cell.metadata.get(_CHECKS)), None)
+    content.cells = content.cells[:end]
     client = NotebookClient(
         content,
         kernel_manager_class=ThisInterpreter,
